@@ -1,0 +1,188 @@
+"""What happens in the world, as frozen values: kills, systems, characters, rallies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from attrs import frozen
+
+JsonObject: TypeAlias = dict[str, Any]
+
+KillSource = Literal["live", "preload", "cached", "poll"]
+"""How a kill reached us: pushed as it happened, replayed after a join, read from the cache, or polled."""
+
+AddedBy = Literal["event", "reconcile", "load"]
+"""Who told us of an addition: a live event, the comparison after a gap, or the silent first load."""
+
+
+@frozen(kw_only=True)
+class Party:
+    """Someone involved in a kill; every field may be unknown."""
+
+    character_id: int | None = None
+    character_name: str | None = None
+    corporation_id: int | None = None
+    corporation_name: str | None = None
+    corporation_ticker: str | None = None
+    alliance_id: int | None = None
+    alliance_name: str | None = None
+    alliance_ticker: str | None = None
+    faction_id: int | None = None
+    ship_type_id: int | None = None
+    ship_name: str | None = None
+
+
+@frozen(kw_only=True)
+class Attacker(Party):
+    damage_done: int = 0
+    final_blow: bool = False
+    weapon_type_id: int | None = None
+    security_status: float = 0.0
+
+
+@frozen(kw_only=True)
+class Kill:
+    """One killmail, whatever shape it arrived in."""
+
+    killmail_id: int
+    system_id: int
+    system_name: str | None = None
+    time: datetime | None
+    """UTC; None when the mail carries no readable time."""
+    victim: Party
+    attackers: tuple[Attacker, ...] = ()
+    attacker_count: int = 0
+    total_value: float | None = None
+    """ISK; None means unknown, which is not the same as 0."""
+    dropped_value: float | None = None
+    hash: str | None = None
+    points: int | None = None
+    npc: bool = False
+    solo: bool = False
+    awox: bool = False
+    labels: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class SystemRecord:
+    """A system as a map knows it; `name` is the EVE name, the other two are the players' names."""
+
+    system_id: int
+    name: str | None = None
+    custom_name: str | None = None
+    temporary_name: str | None = None
+    tag: str | None = None
+
+    @property
+    def map_name(self) -> str | None:
+        """What the players call it: custom, else temporary, else the EVE name (notifications.md 3.2.2)."""
+        return self.custom_name or self.temporary_name or self.name
+
+
+@frozen(kw_only=True)
+class CharacterRecord:
+    """A tracked pilot as a map knows them."""
+
+    character_id: int
+    name: str | None = None
+    corporation_id: int | None = None
+    corporation_ticker: str | None = None
+    alliance_id: int | None = None
+    alliance_ticker: str | None = None
+
+
+# --- what the feeds hand to the pipeline -------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class KillArrived:
+    """One raw element of a kill push; the pipeline parses it, so that a bad one is parked and not lost."""
+
+    raw: object
+    system_id: int | None
+    """The system the envelope named, if it named one."""
+    source: KillSource
+    received_at: datetime
+
+
+@frozen(kw_only=True)
+class MapLoaded:
+    """A complete REST snapshot of one map."""
+
+    slug: str
+    systems: tuple[SystemRecord, ...]
+    characters: tuple[CharacterRecord, ...]
+    gap_s: float | None
+    """Seconds since the stream was last heard; 0 for a periodic comparison, None if it never was."""
+    received_at: datetime
+
+
+@frozen(kw_only=True)
+class CharactersLoaded:
+    """The tracked pilots of one map, re-read after a hint of the stream that they changed."""
+
+    slug: str
+    characters: tuple[CharacterRecord, ...]
+    received_at: datetime
+
+
+@frozen(kw_only=True)
+class MapEventArrived:
+    """One event of a map's stream, its data not yet parsed."""
+
+    slug: str
+    event_id: str
+    """The stream's ULID; commits as the cursor together with what was decided."""
+    type: str
+    data: str
+    received_at: datetime
+
+
+Arrival: TypeAlias = KillArrived | MapLoaded | CharactersLoaded | MapEventArrived
+
+
+# --- what the tracking state makes of map events (changes to decide on) ------------------------------------------
+
+
+@frozen(kw_only=True)
+class SystemAdded:
+    slug: str
+    system: SystemRecord
+    by: AddedBy
+    gap_s: float | None = None
+
+
+@frozen(kw_only=True)
+class SystemRemoved:
+    slug: str
+    system: SystemRecord
+
+
+@frozen(kw_only=True)
+class CharacterAdded:
+    slug: str
+    character: CharacterRecord
+    by: AddedBy
+    gap_s: float | None = None
+
+
+@frozen(kw_only=True)
+class CharacterRemoved:
+    slug: str
+    character: CharacterRecord
+
+
+@frozen(kw_only=True)
+class RallyCreated:
+    slug: str
+    rally_id: str
+    system_id: int | None = None
+    system_name: str | None = None
+    character_id: int | None = None
+    character_name: str | None = None
+    message: str | None = None
+    created_at: datetime | None = None
+
+
+Change: TypeAlias = SystemAdded | SystemRemoved | CharacterAdded | CharacterRemoved | RallyCreated

@@ -1,0 +1,38 @@
+"""A Discord message as a value, and the request body it becomes."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from wanderer_notifier.core.events import JsonObject
+
+
+@frozen(kw_only=True)
+class Mention:
+    """Exactly who a message may ping; the default pings nobody."""
+
+    users: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    here: bool = False
+
+    def allowed(self) -> JsonObject:
+        """Discord's `allowed_mentions` for this mention (discord.md 3.7): what is not listed cannot ping."""
+        return {"parse": ["everyone"] if self.here else [], "users": list(self.users), "roles": list(self.roles)}
+
+
+@frozen(kw_only=True)
+class Message:
+    """What is shown: text, embeds (Discord's JSON form) and who is pinged."""
+
+    content: str | None = None
+    embeds: tuple[JsonObject, ...] = ()
+    mention: Mention = Mention()
+
+    def body(self, nonce: str) -> JsonObject:
+        """The body of `POST /channels/{id}/messages`; *nonce* (1-25 characters) makes a repeat harmless."""
+        body: JsonObject = {"allowed_mentions": self.mention.allowed(), "nonce": nonce, "enforce_nonce": True}
+        if self.content:
+            body["content"] = self.content
+        if self.embeds:
+            body["embeds"] = list(self.embeds)
+        return body

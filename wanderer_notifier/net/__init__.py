@@ -1,0 +1,1 @@
+"""The only place that opens sockets: dialling, HTTP clients and WebSockets with deadlines."""

@@ -1,0 +1,1 @@
+"""What every part of the process stands on: supervision, health, logs and metrics."""

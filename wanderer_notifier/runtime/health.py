@@ -1,0 +1,117 @@
+"""What every part of the service is doing right now, and why: the one source for probes, metrics and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+import trio
+from attrs import frozen
+
+State = Literal["starting", "ok", "degraded", "failed", "disabled"]
+
+
+@frozen(kw_only=True)
+class ComponentView:
+    """One component at one moment; times are UTC, `for_s` counts seconds in the present state."""
+
+    name: str
+    state: State
+    reason: str
+    since: datetime
+    for_s: float
+    last_ok_at: datetime | None
+    last_error_at: datetime | None
+    last_error: str | None
+    reconnects: int
+    seen_at: datetime | None
+    """When the peer was last heard of (any sign of life)."""
+
+
+class Component:
+    """The state of one part; written by the task that runs it, read by everyone through `view()`."""
+
+    def __init__(self, name: str, now: Callable[[], datetime], changed: Callable[[ComponentView], None]) -> None:
+        self.name = name
+        self._now, self._changed = now, changed
+        self._state: State = "starting"
+        self._reason = ""
+        self._since, self._since_s = now(), trio.current_time()
+        self._was_ok_s = 0.0
+        self._last_ok_at: datetime | None = None
+        self._last_error_at: datetime | None = None
+        self._last_error: str | None = None
+        self._seen_at: datetime | None = None
+        self._reconnects = 0
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def to(self, state: State, reason: str = "") -> None:
+        """Enter *state* because of *reason*; repeating the same state and reason changes nothing."""
+        if state in ("degraded", "failed"):
+            self._last_error, self._last_error_at = reason[:200], self._now()
+        if state == "ok":
+            self._last_ok_at = self._now()
+        if (state, reason) == (self._state, self._reason):
+            return
+        if state != self._state:
+            if self._state == "ok":
+                self._was_ok_s = trio.current_time() - self._since_s
+            elif state == "ok":
+                self._was_ok_s = 0.0
+            self._since, self._since_s = self._now(), trio.current_time()
+        self._state, self._reason = state, reason
+        self._changed(self.view())
+
+    def seen(self) -> None:
+        """Note a sign of life of the peer."""
+        self._seen_at = self._now()
+
+    def reconnecting(self) -> None:
+        """Count one more attempt to connect."""
+        self._reconnects += 1
+
+    def was_up_for(self, seconds: float) -> bool:
+        """Whether the last stretch in state `ok` (the present one included) lasted at least *seconds*."""
+        present = trio.current_time() - self._since_s if self._state == "ok" else self._was_ok_s
+        return present >= seconds
+
+    def view(self) -> ComponentView:
+        return ComponentView(
+            name=self.name,
+            state=self._state,
+            reason=self._reason,
+            since=self._since,
+            for_s=trio.current_time() - self._since_s,
+            last_ok_at=self._last_ok_at,
+            last_error_at=self._last_error_at,
+            last_error=self._last_error,
+            reconnects=self._reconnects,
+            seen_at=self._seen_at,
+        )
+
+
+class Health:
+    """The registry of components."""
+
+    def __init__(self, now: Callable[[], datetime], changed: Callable[[ComponentView], None] | None = None) -> None:
+        self._now = now
+        self._changed = changed or (lambda view: None)
+        self._parts: dict[str, Component] = {}
+
+    def component(self, name: str) -> Component:
+        """The component called *name*, registered on first use (state `starting`)."""
+        if name not in self._parts:
+            self._parts[name] = Component(name, self._now, self._changed)
+        return self._parts[name]
+
+    def forget(self, name: str) -> None:
+        """Drop a component that no longer exists (a removed map)."""
+        self._parts.pop(name, None)
+
+    def views(self) -> tuple[ComponentView, ...]:
+        """All components now, in order of registration."""
+        return tuple(part.view() for part in self._parts.values())

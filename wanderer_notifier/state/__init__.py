@@ -1,0 +1,1 @@
+"""What must survive a crash: one SQLite file and the functions that read and write it."""

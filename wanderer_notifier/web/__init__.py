@@ -1,0 +1,1 @@
+"""Probes and pages: reads frozen snapshots, owns nothing."""

@@ -1,0 +1,1 @@
+"""Pure protocol machines: bytes or JSON in, values out."""
