@@ -81,7 +81,9 @@ async def keep_running(
             failures = 1 if part.was_up_for(backoff.healthy_after_s) else failures + 1
             pause = backoff.pause(failures, roll())
             part.to("degraded", describe(why))
-            log.warning("component_lost", component=part.name, reason=describe(why), failures=failures, pause_s=round(pause, 1))
+            log.warning(
+                "component_lost", component=part.name, reason=describe(why), failures=failures, pause_s=round(pause, 1)
+            )
         part.reconnecting()
         await trio.sleep(pause)
 
