@@ -1,0 +1,140 @@
+"""Logs an operator can read at 3 a.m. and a machine can parse: one line an event, and never a secret in it."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import re
+import sys
+from collections.abc import Callable, Iterable, MutableMapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+MASK = "***"
+
+# What looks like a credential even if nobody configured it: authorisation headers, the shape of a Discord token,
+# credentials inside an address, secret-bearing query values and interaction tokens (operations.md OPS-91).
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)\b(Bot|Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
+    (re.compile(r"(?i)(\"?(?:authorization|x-apikey|cookie)\"?\s*[:=]\s*\"?)[^\s\",}]+"), rf"\1{MASK}"),
+    (re.compile(r"\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}\b"), MASK),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@\"]+(?::[^/\s@\"]*)?@"), rf"\1{MASK}@"),
+    (re.compile(r"(?i)([?&](?:token|key|secret|api_key|access_token)=)[^&\s\"]+"), rf"\1{MASK}"),
+    (re.compile(r"(/interactions/\d+/|/webhooks/\d+/)[A-Za-z0-9._-]{20,}"), rf"\1{MASK}"),
+)
+
+
+class Redactor:
+    """Replaces every configured secret, and whatever has the shape of one, in finished text."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # Longest first, so that a secret containing another is masked whole; a two-letter "secret" would eat the log.
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def _utc_milliseconds(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts")(None, "", event)
+    stamp["ts"] = f"{stamp['ts'][:23]}Z"
+    return stamp
+
+
+class _Out:
+    """Writes finished, redacted lines to standard output and, if wanted, to a rotating file."""
+
+    def __init__(self, redact: Redactor, sinks: list[Callable[[str], None]]) -> None:
+        self._redact, self._sinks = redact, sinks
+
+    def msg(self, message: str) -> None:
+        line = self._redact(message)
+        for sink in self._sinks:
+            sink(line)
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
+def _stream_sink(stream: TextIO) -> Callable[[str], None]:
+    def write(line: str) -> None:
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except (OSError, ValueError):
+            return  # a closed pipe must not end the service; nobody is reading there any more
+
+    return write
+
+
+def _file_sink(path: Path, max_bytes: int, backups: int) -> Callable[[str], None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rotating = logging.handlers.RotatingFileHandler(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
+
+    def write(line: str) -> None:
+        rotating.emit(logging.LogRecord("", logging.INFO, "", 0, line, None, None))
+
+    return write
+
+
+class _Bridge(logging.Handler):
+    """Hands records of the libraries' own loggers to structlog, so that they are redacted like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger = structlog.get_logger(record.name)
+        logger.log(record.levelno, "library_message", message=record.getMessage(), exc_info=record.exc_info)
+
+
+def configure(
+    *,
+    level: str,
+    layout: str,
+    secrets: Iterable[str],
+    stream: TextIO | None = None,
+    file: Path | None = None,
+    file_max_bytes: int = 10 * 2**20,
+    file_backups: int = 5,
+) -> Redactor:
+    """Set up all logging of the process; returns the redactor for the other surfaces (probes, pages, errors).
+
+    *level* is a standard level name in lower case, *layout* `json` or `text`; *secrets* are masked everywhere.
+    Raises OSError when *file* cannot be opened.
+    """
+    redact = Redactor(secrets)
+    sinks = [_stream_sink(stream or sys.stdout)]
+    if file is not None:
+        sinks.append(_file_sink(file, file_max_bytes, file_backups))
+    render: list[Processor]
+    if layout == "json":
+        trace = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+        render = [
+            structlog.processors.ExceptionRenderer(trace),
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ]
+    else:
+        render = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    threshold = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _utc_milliseconds,
+            *render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=lambda *args: _Out(redact, sinks),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Bridge()]
+    root.setLevel(max(threshold, logging.INFO))
+    # httpx prints whole addresses at INFO, and the others chatter per connection.
+    for name in ("httpx", "httpcore", "hypercorn", "hypercorn.access", "hypercorn.error", "trio-websocket", "quart"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return redact

@@ -1,0 +1,92 @@
+"""The numbers an operator graphs and alerts on; one registry, names of operations.md 7.3."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from wanderer_notifier import __version__
+from wanderer_notifier.runtime.health import ComponentView
+
+STATES = ("starting", "ok", "degraded", "failed", "disabled")
+
+
+class Metrics:
+    """All metrics of one running service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self.registry = registry = CollectorRegistry(auto_describe=True)
+        Gauge("notifier_build_info", "The running version.", ["version"], registry=registry).labels(__version__).set(1)
+        self.start_time = Gauge(
+            "notifier_start_time_seconds", "When this process started (unix time).", registry=registry
+        )
+        self.component_up = Gauge(
+            "notifier_component_up", "1 while a component works.", ["component"], registry=registry
+        )
+        self.component_state = Gauge(
+            "notifier_component_state", "1 for the present state.", ["component", "state"], registry=registry
+        )
+        self.reconnects = Counter(
+            "notifier_component_reconnects", "Attempts to connect again.", ["component"], registry=registry
+        )
+        self.task_restarts = Counter(
+            "notifier_task_restarts", "Restarts of essential tasks.", ["task"], registry=registry
+        )
+        self.kills_received = Counter(
+            "notifier_killmails_received", "Killmail deliveries, copies included.", ["source"], registry=registry
+        )
+        self.kills_skipped = Counter(
+            "notifier_killmails_skipped", "Decisions not to tell, by reason.", ["reason"], registry=registry
+        )
+        self.kills_processed = Counter(
+            "notifier_killmails_processed", "Decided deliveries by result.", ["result"], registry=registry
+        )
+        self.kill_age = Histogram(
+            "notifier_killmail_age_seconds",
+            "Kill time to first sight.",
+            buckets=(5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200),
+            registry=registry,
+        )
+        self.delivery_seconds = Histogram(
+            "notifier_delivery_seconds",
+            "Received to accepted by Discord.",
+            ["kind"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800),
+            registry=registry,
+        )
+        self.notifications = Counter(
+            "notifier_notifications", "Outcomes by kind and map.", ["kind", "map", "result"], registry=registry
+        )
+        self.queue_length = Gauge("notifier_delivery_queue_length", "Messages waiting.", registry=registry)
+        self.dropped = Counter(
+            "notifier_delivery_dropped", "Messages given up, by reason.", ["reason"], registry=registry
+        )
+        self.discord_429 = Counter(
+            "notifier_discord_429", "Requests Discord asked to repeat.", ["scope"], registry=registry
+        )
+        self.map_events = Counter("notifier_map_events", "Map events.", ["map", "type", "result"], registry=registry)
+        self.tracked_systems = Gauge("notifier_tracked_systems", "Systems on the map.", ["map"], registry=registry)
+        self.tracked_characters = Gauge("notifier_tracked_characters", "Pilots tracked.", ["map"], registry=registry)
+        self.parked = Counter("notifier_parked_events", "Events our own code failed on.", ["kind"], registry=registry)
+        self.http_requests = Counter(
+            "notifier_http_requests", "Requests to upstreams.", ["service", "method", "status"], registry=registry
+        )
+        self.http_seconds = Histogram(
+            "notifier_http_request_seconds", "Their duration.", ["service"], registry=registry
+        )
+        self.web_requests = Counter(
+            "notifier_web_requests", "Requests to our pages.", ["route", "status"], registry=registry
+        )
+        self.loop_lag = Gauge("notifier_loop_lag_seconds", "How late the last internal tick was.", registry=registry)
+        self.unclean_starts = Counter("notifier_unclean_starts", "Starts after an unclean end.", registry=registry)
+
+    def component_changed(self, view: ComponentView) -> None:
+        """Follow one component's change of state."""
+        self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))
+        for state in STATES:
+            self.component_state.labels(view.name, state).set(view.state == state)
+
+    def http_done(self, service: str, method: str, status: int | str, seconds: float) -> None:
+        """Count one finished request to an upstream; *status* is a code or the kind of failure."""
+        self.http_requests.labels(service, method, str(status)).inc()
+        self.http_seconds.labels(service).observe(seconds)
