@@ -14,7 +14,7 @@ class Metrics:
     """All metrics of one running service, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library ships it without annotations
         self.registry = registry = CollectorRegistry(auto_describe=True)
         Gauge("notifier_build_info", "The running version.", ["version"], registry=registry).labels(__version__).set(1)
         self.start_time = Gauge(

@@ -1,0 +1,64 @@
+# Recipes for people; they call the same scripts as CI and the container.
+
+set positional-arguments
+
+# list the recipes
+default:
+    @just --list
+
+# start the service (the demo when nothing is configured)
+run *args:
+    ./scripts/run "$@"
+
+# the whole service against a simulated universe, no tokens needed
+demo *args:
+    ./scripts/run demo "$@"
+
+# everything CI checks; arguments go to pytest
+test *args:
+    ./scripts/test "$@"
+
+# lint, types and import rules only
+check:
+    scripts/venv tests/requirements.lock
+    .venv/bin/ruff format --check .
+    .venv/bin/ruff check .
+    .venv/bin/flake8 wanderer_notifier tests
+    .venv/bin/mypy
+    .venv/bin/lint-imports
+
+# format and mend what can be mended
+fmt:
+    scripts/venv tests/requirements.lock
+    .venv/bin/ruff format .
+    .venv/bin/ruff check --fix .
+
+# write the lock files anew from pyproject.toml (needs uv)
+lock:
+    uv pip compile -q pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
+    uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o tests/requirements.lock
+
+# write .env.example and CONFIGURATION.md anew from the table of variables
+docs:
+    .venv/bin/python -m wanderer_notifier.config.report
+
+# show the effective configuration, secrets masked
+config:
+    ./scripts/run check-config
+
+# is the running service healthy?
+health:
+    ./scripts/run health
+
+# is it ready, every upstream included?
+ready:
+    ./scripts/run health --ready
+
+# kill the service with SIGKILL at 50 random moments and count what arrives
+crash *args:
+    scripts/venv tests/requirements.lock
+    .venv/bin/python -m pytest tests/service/test_crash.py --crashes 50 --timeout 1800 "$@"
+
+# the container image
+image tag="wanderer-notifier:dev":
+    podman build -t {{tag}} -f Containerfile .

@@ -1,0 +1,93 @@
+"""Alive or ready? Pure summaries of component states for the probes (operations.md 5.3, design.md 5.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from wanderer_notifier.runtime.health import ComponentView
+
+SETTLING_S = 60.0
+"""For this long after the start, what is not ready yet is called `starting` (operations.md 5.3)."""
+
+CHECKS: Mapping[str, str] = {
+    "configuration": "configuration",
+    "data_dir": "data_dir",
+    "cache": "cache",
+    "map_data": "map_data",
+    "map_stream": "map_stream",
+    "killmail_stream": "killmail_stream",
+    "discord_rest": "discord_rest",
+    "discord_gateway": "discord_gateway",
+}
+"""Check name -> component name; a component `name:part` belongs to the check of `name`."""
+
+_EXTERNAL = ("map_data", "map_stream", "killmail_stream", "discord_rest", "discord_gateway")
+
+
+@frozen(kw_only=True)
+class Readiness:
+    """The answer of `/ready`: each check with its words, and whether all of them hold."""
+
+    checks: Mapping[str, str]
+    failing: tuple[str, ...]
+    settling: bool
+
+    @property
+    def ready(self) -> bool:
+        return not self.failing
+
+
+def readiness(parts: Sequence[ComponentView], *, grace_s: float, uptime_s: float, stopping: bool) -> Readiness:
+    """Judge all checks.
+
+    *grace_s* is how many seconds a feed that once worked may be down before it counts; *uptime_s* is the age of the
+    process. A check without any component is `disabled` and never fails.
+    """
+    checks = {name: _check(_members(parts, component), grace_s) for name, component in CHECKS.items()}
+    failing = [name for name, words in checks.items() if words.startswith(("failed", "starting"))]
+    external = [name for name in failing if name in _EXTERNAL]
+    checks["external_services"] = f"failed: {', '.join(external)}" if external else "ok"
+    licence = _members(parts, "license")
+    checks["license"] = _check(licence, grace_s) if licence else "disabled"
+    if external:
+        failing.append("external_services")
+    if stopping:
+        failing.append("stopping")
+    settling = uptime_s < SETTLING_S and any(words == "starting" for words in checks.values())
+    return Readiness(checks=checks, failing=tuple(failing), settling=settling)
+
+
+def degraded(parts: Sequence[ComponentView]) -> tuple[str, ...]:
+    """Names of the components that do not work as they should right now."""
+    return tuple(part.name for part in parts if part.state in ("degraded", "failed"))
+
+
+def _members(parts: Sequence[ComponentView], name: str) -> list[ComponentView]:
+    return [part for part in parts if part.name == name or part.name.startswith(f"{name}:")]
+
+
+def _check(parts: Sequence[ComponentView], grace_s: float) -> str:
+    """The worst of *parts* decides; names are given only where a check has several parts."""
+    worst = "disabled"
+    for part in parts:
+        words = _words(part, grace_s)
+        if len(parts) > 1 and words not in ("ok", "disabled", "starting"):
+            head, colon, rest = words.partition(": ")
+            words = f"{head}: {part.name.partition(':')[2]}{colon}{rest}"
+        worst = max(worst, words, key=_severity)
+    return worst
+
+
+def _words(part: ComponentView, grace_s: float) -> str:
+    if part.state in ("ok", "disabled", "starting"):
+        return part.state
+    reason = f"{part.reason or part.state}, down {part.for_s:.0f}s"
+    if part.state == "degraded" and part.last_ok_at is not None and part.for_s <= grace_s:
+        return f"degraded: {reason}"
+    return f"failed: {reason}"
+
+
+def _severity(words: str) -> int:
+    return ("disabled", "ok", "degraded", "starting", "failed").index(words.partition(":")[0])

@@ -1,0 +1,160 @@
+"""Turns a frozen snapshot of the service into the bodies of the probes (operations.md 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from wanderer_notifier.runtime.health import ComponentView
+from wanderer_notifier.runtime.readiness import Readiness
+
+Body = dict[str, Any]
+ALIVE_LAG_S = 10.0
+"""An event loop that did not tick for this long is not alive (operations.md 5.3)."""
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """Everything the web may know, gathered at one moment."""
+
+    now: datetime
+    version: str
+    started_at: datetime
+    uptime_s: float
+    state: str
+    """starting, running or stopping."""
+    readiness: Readiness
+    components: tuple[ComponentView, ...]
+    degraded: tuple[str, ...]
+    broken_task: str | None
+    """The essential task whose restart budget is spent, if any."""
+    loop_lag_s: float
+    task_count: int
+    memory_bytes: int
+    environment: str
+    python: str
+    platform: str
+    trio: str
+    build: Mapping[str, str | None]
+    bind: str
+    port: int
+    maps: tuple[str, ...]
+    features: Mapping[str, bool]
+    channels: Mapping[str, bool]
+    warnings: tuple[str, ...]
+    queue: Mapping[str, int]
+    tracked_systems: int
+    tracked_characters: int
+    restarts: int
+    guarded: bool
+    """Whether a web token is configured, so that the open probes say less."""
+
+
+def utc(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with microseconds and `Z`."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def not_alive(view: Snapshot) -> str | None:
+    """Why a restart of the process would help, or None; outages of others never count."""
+    if view.state == "stopping":
+        return "stopping"
+    if view.broken_task is not None:
+        return f"{view.broken_task} task stopped"
+    if view.loop_lag_s > ALIVE_LAG_S:
+        return f"event loop stalled {view.loop_lag_s:.0f}s"
+    return None
+
+
+def health(view: Snapshot) -> tuple[int, Body]:
+    """`GET /health`: liveness with a summary."""
+    common: Body = {"timestamp": utc(view.now), "version": view.version, "uptime": int(view.uptime_s)}
+    why = not_alive(view)
+    if why is not None:
+        return 503, {"status": "FAILED", "error": f"service_unavailable: {why}", **common}
+    body: Body = {"status": "OK", **common, "state": view.state}
+    if not view.guarded:
+        body["degraded"] = list(view.degraded)
+    return 200, body
+
+
+def api_health(view: Snapshot) -> tuple[int, Body]:
+    """`GET /api/health`: the shape the old program had, but honest."""
+    failed = not_alive(view) is not None
+    return (503 if failed else 200), {"status": "failed" if failed else "ok", "timestamp": utc(view.now)}
+
+
+def live(view: Snapshot) -> tuple[int, Body]:
+    """`GET /live`: strict liveness."""
+    why = not_alive(view)
+    if why is not None:
+        return 503, {"status": "not_alive", "error": f"not_alive: {why}", "timestamp": utc(view.now)}
+    return 200, {
+        "status": "alive",
+        "timestamp": utc(view.now),
+        "process_count": view.task_count,
+        "memory_bytes": view.memory_bytes,
+        "loop_lag_ms": round(view.loop_lag_s * 1000),
+    }
+
+
+def ready(view: Snapshot) -> tuple[int, Body]:
+    """`GET /ready`: whether every part that is needed works; with a web token set the reasons stay inside."""
+    result = view.readiness
+    checks = dict(result.checks)
+    if view.guarded:
+        checks = {name: words.partition(":")[0] for name, words in checks.items()}
+    if result.ready:
+        return 200, {"status": "ready", "timestamp": utc(view.now), "checks": checks}
+    what = "starting" if result.settling and view.state != "stopping" else ", ".join(result.failing)
+    return 503, {"status": "not_ready", "error": f"not_ready: {what}", "timestamp": utc(view.now), "checks": checks}
+
+
+def system_info(view: Snapshot) -> tuple[int, Body]:
+    """`GET /api/system/info`: build, runtime and a summary of the configuration, without secrets."""
+    total_kb = view.memory_bytes // 1024
+    return 200, {
+        "status": "OK",
+        "timestamp": utc(view.now),
+        "server_version": view.version,
+        "version": view.version,
+        "environment": view.environment,
+        "build": dict(view.build),
+        "runtime": {"python": view.python, "platform": view.platform, "trio": view.trio},
+        "started_at": utc(view.started_at),
+        "state": view.state,
+        "restarts": view.restarts,
+        "web_server": {"running": True, "port": view.port, "bind_address": view.bind},
+        "system": {
+            "uptime_seconds": int(view.uptime_s),
+            "memory": {
+                "total_kb": total_kb,
+                "processes_kb": total_kb,
+                "system_kb": 0,
+                "processes_percent": 100.0,
+                "system_percent": 0.0,
+            },
+            "scheduler_count": 1,
+        },
+        "maps": {"mode": "env_var", "count": len(view.maps), "slugs": list(view.maps)},
+        "features": dict(view.features),
+        "configuration": {"warnings": list(view.warnings), "channels": dict(view.channels)},
+        "tracking": {"systems_count": view.tracked_systems, "characters_count": view.tracked_characters},
+        "queue": dict(view.queue),
+        "components": [
+            {
+                "name": part.name,
+                "state": part.state,
+                "reason": part.reason,
+                "since": utc(part.since),
+                "last_success_at": utc(part.last_ok_at),
+                "last_error_at": utc(part.last_error_at),
+                "last_error": part.last_error,
+                "reconnects": part.reconnects,
+            }
+            for part in view.components
+        ],
+    }
