@@ -1,0 +1,391 @@
+"""The HTTP client: every way a call can end has its own error, and none of them tells a secret."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+import trio.abc
+import trustme
+
+from tests.net.conftest import Peer, Script, read_head
+from wanderer_notifier.net.client import BadStatus, Interrupted, NetError, NotReached, TooLarge, Upstream
+from wanderer_notifier.net.dial import tcp_dial
+
+
+def plain(body: bytes, *, status: str = "200 OK", headers: str = "", keep: bool = False) -> bytes:
+    close = "" if keep else "connection: close\r\n"
+    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{close}{headers}\r\n".encode() + body
+
+
+def answering(*answers: bytes) -> Script:
+    """One answer per connection or request, the last one for ever."""
+    left = list(answers)
+
+    async def script(stream: trio.abc.Stream) -> None:
+        while await read_head(stream):
+            await stream.send_all(left.pop(0) if len(left) > 1 else left[0])
+
+    return script
+
+
+async def silent(stream: trio.abc.Stream) -> None:
+    await read_head(stream)
+    await trio.sleep_forever()
+
+
+async def slams(stream: trio.abc.Stream) -> None:
+    await read_head(stream)
+
+
+async def garbage(stream: trio.abc.Stream) -> None:
+    await read_head(stream)
+    await stream.send_all(b"\x00\x01 not http\r\n\r\n")
+
+
+async def cut_body(stream: trio.abc.Stream) -> None:
+    await read_head(stream)
+    await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf")
+
+
+async def false_gzip(stream: trio.abc.Stream) -> None:
+    await read_head(stream)
+    await stream.send_all(plain(b"not gzip", headers="content-encoding: gzip\r\n"))
+
+
+async def test_an_answer_has_status_headers_and_body(peer: Peer) -> None:
+    seen: list[tuple[str, str, int | str]] = []
+    client = Upstream(
+        "map",
+        "http://map.test/api/",
+        dial=peer.dial(answering(plain(b'{"a":[1]}', headers="X-Request-Id: 7\r\n"))),
+        observe=lambda service, method, status, seconds: seen.append((service, method, status)),
+    )
+    answer = await client.request("GET", "/systems")
+    assert (answer.status, answer.json(), answer.headers["x-request-id"]) == (200, {"a": [1]}, "7")
+    assert seen == [("map", "GET", 200)]
+    await client.aclose()
+
+
+async def test_the_request_carries_path_query_headers_and_json(peer: Peer) -> None:
+    got = bytearray()
+
+    async def script(stream: trio.abc.Stream) -> None:
+        while b"}" not in got:
+            got.extend(await stream.receive_some(65536))
+        await stream.send_all(plain(b""))
+
+    client = Upstream("d", "http://d.test/api/v10", dial=peer.dial(script), headers={"authorization": "Bot test-token"})
+    await client.request("POST", "/channels/1/messages", params={"q": "a b"}, json={"content": "é\ud800"})
+    head = bytes(got)
+    assert head.startswith(b"POST /api/v10/channels/1/messages?q=a+b HTTP/1.1\r\n")
+    assert b"Bot test-token" in head
+    assert b"content-type: application/json" in head.lower()
+    assert head.endswith(b'{"content":"\\u00e9\\ud800"}')  # a lone surrogate is the peer's to refuse
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "words"),
+    [
+        pytest.param(silent, Interrupted, "silent for 5 s", id="silent"),
+        pytest.param(slams, Interrupted, "disconnected", id="closed before the answer"),
+        pytest.param(garbage, Interrupted, "peer: ", id="not http"),
+        pytest.param(cut_body, Interrupted, "peer: ", id="cut body"),
+        pytest.param(false_gzip, Interrupted, "peer: ", id="does not decode"),
+        pytest.param(answering(plain(b"x" * 2000)), TooLarge, "more than 1000 bytes", id="too large"),
+    ],
+)
+async def test_faults_have_our_own_names(
+    peer: Peer, autojump_clock: trio.testing.MockClock, script: Script, error: type[NetError], words: str
+) -> None:
+    seen: list[int | str] = []
+    client = Upstream(
+        "peer",
+        "http://peer.test",
+        dial=peer.dial(script),
+        read_s=5.0,
+        max_body=1000,
+        observe=lambda service, method, status, seconds: seen.append(status),
+    )
+    with pytest.raises(error, match=words) as caught:
+        await client.request("POST", "/path-test-token", params={"key": "query-test-token"}, json={"a": 1})
+    assert type(caught.value) is error
+    assert str(caught.value).startswith("peer: ")
+    assert "test-token" not in str(caught.value)
+    assert seen == [{Interrupted: "interrupted", TooLarge: "too_large"}[error]]
+    await client.aclose()
+
+
+async def refuses(host: str, port: int) -> trio.abc.HalfCloseableStream:
+    await trio.lowlevel.checkpoint()
+    raise ConnectionRefusedError(111, "Connection refused")
+
+
+async def hangs(host: str, port: int) -> trio.abc.HalfCloseableStream:
+    await trio.sleep_forever()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("dial", "total_s", "words"),
+    [
+        (refuses, 60.0, "Connection refused"),
+        (hangs, 60.0, "no connection within 10 s"),
+        (hangs, 3.0, "no answer to POST within 3 s"),
+    ],
+)
+async def test_what_never_left_is_not_reached(
+    autojump_clock: trio.testing.MockClock,
+    dial: Callable[[str, int], Awaitable[trio.abc.HalfCloseableStream]],
+    total_s: float,
+    words: str,
+) -> None:
+    client = Upstream("peer", "http://peer.test", dial=dial)
+    with pytest.raises(NotReached, match=words):
+        await client.request("POST", "/", total_s=total_s)
+    await client.aclose()
+
+
+async def test_the_total_deadline_after_sending_is_interrupted(
+    peer: Peer, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def drip(stream: trio.abc.Stream) -> None:
+        await read_head(stream)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n")
+        while True:
+            await trio.sleep(1.0)
+            await stream.send_all(b"x")
+
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(drip), total_s=20.0)
+    began = trio.current_time()
+    with pytest.raises(Interrupted, match="within 20 s"):
+        await client.request("GET", "/")
+    assert trio.current_time() - began == pytest.approx(20.0)
+    await client.aclose()
+
+
+async def test_a_real_closed_port_is_not_reached() -> None:
+    sock = trio.socket.socket()
+    await sock.bind(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    client = Upstream("peer", f"http://127.0.0.1:{port}", dial=tcp_dial(ipv4_only=True))
+    with pytest.raises(NotReached, match="refused"):
+        await client.request("GET", "/")
+    await client.aclose()
+    sock.close()
+
+
+async def test_tls_is_checked_and_its_reason_is_told(peer: Peer) -> None:
+    ca = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(server)
+
+    async def script(stream: trio.abc.Stream) -> None:
+        secure = trio.SSLStream(stream, server, server_side=True, https_compatible=True)
+        await secure.do_handshake()
+        await answering(plain(b"{}"))(secure)
+
+    port = await peer.listen(script)
+    trusting = ssl.create_default_context()
+    ca.configure_trust(trusting)
+    client = Upstream("peer", f"https://127.0.0.1:{port}", dial=tcp_dial(), tls=trusting)
+    assert (await client.request("GET", "/")).status == 200
+    await client.aclose()
+    stranger = Upstream("peer", f"https://127.0.0.1:{port}", dial=tcp_dial())
+    with pytest.raises(NotReached, match="certificate not accepted"):
+        await stranger.request("GET", "/")
+    await stranger.aclose()
+
+
+async def test_a_connection_is_used_again(peer: Peer) -> None:
+    port = await peer.listen(answering(plain(b"{}", keep=True)))
+    client = Upstream("peer", f"http://127.0.0.1:{port}", dial=tcp_dial())
+    for _ in range(3):
+        await client.request("GET", "/")
+    assert peer.connections == 1
+    await client.aclose()
+
+
+async def test_an_idle_connection_closed_by_the_peer_is_replaced(peer: Peer) -> None:
+    closed = trio.Event()
+
+    async def once(stream: trio.abc.Stream) -> None:
+        await read_head(stream)
+        await stream.send_all(plain(b"{}", keep=True))
+        await trio.aclose_forcefully(stream)
+        closed.set()
+
+    port = await peer.listen(once)
+    client = Upstream("peer", f"http://127.0.0.1:{port}", dial=tcp_dial())
+    await client.request("GET", "/")
+    await closed.wait()
+    assert (await client.request("GET", "/")).status == 200
+    assert peer.connections == 2
+    await client.aclose()
+
+
+async def test_redirects_are_answers(peer: Peer) -> None:
+    client = Upstream(
+        "peer",
+        "http://peer.test",
+        dial=peer.dial(answering(plain(b"", status="302 Found", headers="location: http://b/\r\n"))),
+    )
+    assert (await client.request("GET", "/")).headers["location"] == "http://b/"
+    assert peer.connections == 1
+    await client.aclose()
+
+
+async def test_compressed_bodies_are_unpacked(peer: Peer) -> None:
+    packed = gzip.compress(b'{"ok":true}')
+    client = Upstream(
+        "peer", "http://peer.test", dial=peer.dial(answering(plain(packed, headers="content-encoding: gzip\r\n")))
+    )
+    assert await client.get_json("/") == {"ok": True}
+    await client.aclose()
+
+
+ERROR_500 = plain(b"oops", status="500 No")
+LIMITED = plain(b"", status="429 Slow", headers="retry-after: 7\r\n")
+
+
+async def test_reads_are_repeated_where_that_helps(peer: Peer, autojump_clock: trio.testing.MockClock) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(answering(ERROR_500, LIMITED, plain(b"[1]"))))
+    began = trio.current_time()
+    assert await client.get_json("/") == [1]
+    assert trio.current_time() - began == pytest.approx(7.5)  # 0.5 s, then what Retry-After named
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (plain(b'{"error":"no"}', status="404 No"), 1),
+        (plain(b'{"error":"no"}', status="302 No"), 1),
+        (plain(b"no", status="429 Slow", headers="retry-after: 3600\r\n"), 1),
+        (ERROR_500, 3),
+        (plain(b"no", status="429 Slow", headers="retry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n"), 3),
+    ],
+)
+async def test_reads_give_up_with_the_status(
+    peer: Peer, autojump_clock: trio.testing.MockClock, answer: bytes, connections: int
+) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(answering(answer)))
+    with pytest.raises(BadStatus) as caught:
+        await client.get_json("/")
+    assert caught.value.status == int(answer[9:12])
+    assert caught.value.body_excerpt
+    assert peer.connections == connections
+    await client.aclose()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"a":NaN}', b"\xff"])
+async def test_reads_accept_json_only(peer: Peer, autojump_clock: trio.testing.MockClock, body: bytes) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(answering(plain(body))))
+    with pytest.raises(Interrupted, match="not JSON"):
+        await client.get_json("/", attempts=1)
+    await client.aclose()
+
+
+def chunked(*parts: bytes, end: bool) -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        + b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
+        + (b"0\r\n\r\n" if end else b"")
+    )
+
+
+async def test_a_stream_hands_out_bytes_as_they_come(peer: Peer) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(answering(chunked(b"a", b"b", end=True))))
+    async with client.stream("/") as answer:
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
+        assert b"".join([chunk async for chunk in answer.chunks]) == b"ab"
+    await client.aclose()
+
+
+async def test_a_silent_stream_ends_after_read_s(peer: Peer, autojump_clock: trio.testing.MockClock) -> None:
+    async def script(stream: trio.abc.Stream) -> None:
+        await read_head(stream)
+        await stream.send_all(chunked(b"a", end=False))
+        await trio.sleep(60.0)
+        await stream.send_all(b"1\r\nb\r\n")
+        await trio.sleep_forever()
+
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(script))
+    got = b""
+    async with client.stream("/", read_s=90.0) as answer:
+        with pytest.raises(Interrupted, match="silent for 90 s"):  # noqa: PT012
+            async for chunk in answer.chunks:
+                got += chunk
+    assert got == b"ab"
+    assert trio.current_time() == pytest.approx(150.0)
+    await client.aclose()
+
+
+async def test_a_cut_stream_is_told_apart_from_an_ended_one(peer: Peer) -> None:
+    async def script(stream: trio.abc.Stream) -> None:
+        await read_head(stream)
+        await stream.send_all(chunked(b"a", end=False))
+
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(script))
+    async with client.stream("/") as answer:
+        with pytest.raises(Interrupted, match="peer: "):
+            async for _ in answer.chunks:
+                pass
+    await client.aclose()
+
+
+async def test_the_words_of_a_refusal_can_be_read(peer: Peer) -> None:
+    client = Upstream(
+        "peer", "http://peer.test", dial=peer.dial(answering(plain(b"z" * 300, status="503 Service Unavailable")))
+    )
+    async with client.stream("/") as answer:
+        assert (answer.status, await answer.read_body(100)) == (503, b"z" * 100)
+    await client.aclose()
+
+
+async def test_headers_of_a_stream_are_bounded_too(peer: Peer, autojump_clock: trio.testing.MockClock) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(silent))
+    with pytest.raises(Interrupted, match="within 30 s"):
+        async with client.stream("/", read_s=100.0):
+            pass
+    await client.aclose()
+
+
+async def test_leaving_a_stream_closes_its_connection(peer: Peer, autojump_clock: trio.testing.MockClock) -> None:
+    gone = trio.Event()
+
+    async def script(stream: trio.abc.Stream) -> None:
+        await read_head(stream)
+        await stream.send_all(chunked(b"a", end=False))
+        while await stream.receive_some(1000):
+            pass
+        gone.set()
+
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(script))
+    with trio.move_on_after(5):
+        async with client.stream("/") as answer:
+            async for _ in answer.chunks:
+                pass
+    with trio.fail_after(1):
+        await gone.wait()
+    await client.aclose()
+
+
+async def test_the_pool_survives_cancelled_calls(peer: Peer, autojump_clock: trio.testing.MockClock) -> None:
+    async def script(stream: trio.abc.Stream) -> None:
+        if b"slow" in await read_head(stream):
+            await trio.sleep(10.0)
+        await stream.send_all(plain(b"{}"))
+
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(script), connections=2)
+    for _ in range(10):
+        with trio.move_on_after(0.5):
+            async with trio.open_nursery() as nursery:
+                for _ in range(4):
+                    nursery.start_soon(client.request, "GET", "/slow")
+    assert (await client.request("GET", "/fast")).status == 200
+    await client.aclose()

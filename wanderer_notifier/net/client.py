@@ -1,0 +1,295 @@
+"""One HTTP client per upstream: limits, deadlines, retries of idempotent reads, and errors in our own words."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import httpx
+import trio
+from attrs import field, frozen
+
+from wanderer_notifier.core.backoff import Backoff
+from wanderer_notifier.net.dial import Dial, default_tls
+from wanderer_notifier.net.errors import BadStatus, Interrupted, NetError, NotReached, TooLarge, why
+from wanderer_notifier.net.transport import Transport
+
+__all__ = ["Answer", "BadStatus", "Interrupted", "NetError", "NotReached", "StreamAnswer", "TooLarge", "Upstream"]
+
+Params: TypeAlias = Mapping[str, str | int | bool | None]
+Observe: TypeAlias = Callable[[str, str, "int | str", float], None]
+"""(service, method, status or how it failed, seconds), once per attempt."""
+
+LONGEST_WAIT_S = 30.0
+"""A `Retry-After` beyond this is the caller's to wait for, not a read's."""
+
+
+@frozen
+class Answer:
+    """A complete answer; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError when it is none (NaN and Infinity are none either)."""
+        return json.loads(self.body, parse_constant=_no_constant)
+
+
+@frozen
+class StreamAnswer:
+    """An answer whose body is still coming; valid only inside its `async with`."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+    """Bytes as they arrive; ends when the body does, raises `Interrupted` on a cut or a silent peer."""
+
+    async def read_body(self, limit: int = 64 * 1024) -> bytes:
+        """The first *limit* bytes of the body (for the words of a refusal)."""
+        body = bytearray()
+        async for chunk in self.chunks:
+            body += chunk
+            if len(body) >= limit:
+                break
+        return bytes(body[:limit])
+
+
+class _Chunks:
+    """The body of a stream; an iterator, since a generator left early would be collected half-run."""
+
+    def __init__(self, name: str, response: httpx.Response) -> None:
+        self._name, self._parts = name, response.aiter_bytes()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._parts)
+        except (Interrupted, httpx.HTTPError) as error:
+            raise Interrupted(f"{self._name}: {why(error)}") from error
+
+
+class Upstream:
+    """A peer that speaks HTTP.
+
+    *read_s* bounds the silence between two chunks, *total_s* a whole call, *max_body* the bytes of one answer.
+    Redirects are answers like any other: following one could carry a token to a stranger.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        dial: Dial,
+        tls: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+        connect_s: float = 10.0,
+        read_s: float = 30.0,
+        total_s: float = 60.0,
+        max_body: int = 16 * 2**20,
+        connections: int = 20,
+        observe: Observe | None = None,
+        roll: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.name = name
+        self._total_s, self._max_body = total_s, max_body
+        self._observe, self._roll = observe or (lambda *_: None), roll
+        self._connect_s, self._read_s = connect_s, read_s
+        if tls is None and base_url.startswith("https"):
+            tls = default_tls()
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"user-agent": "wanderer-notifier", **(headers or {})},
+            transport=Transport(dial=dial, tls=tls, connections=connections, idle_s=30.0),
+            timeout=httpx.Timeout(connect_s, read=read_s),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        total_s: float | None = None,
+    ) -> Answer:
+        """One attempt; any status is an answer.
+
+        Raises `NotReached` (certainly not sent), `Interrupted` (outcome unknown) or `TooLarge`.
+        """
+        content, extra = _body(json)
+        request = self._client.build_request(
+            method, path, params=params, content=content, headers={**extra, **(headers or {})}
+        )
+        began, limit_s = trio.current_time(), total_s if total_s is not None else self._total_s
+        sending = _watch_sending(request)
+        seen: int | str = "cancelled"
+        try:
+            with trio.fail_after(limit_s):
+                answer = await self._read(request)
+            seen = answer.status
+        except trio.TooSlowError:
+            seen = "interrupted" if sending() else "not_reached"
+            kind = Interrupted if sending() else NotReached
+            raise kind(f"{self.name}: no answer to {method} within {limit_s:g} s") from None
+        except NotReached as error:
+            seen = "not_reached"
+            raise NotReached(f"{self.name}: {error}") from error
+        except TooLarge:
+            seen = "too_large"
+            raise
+        except (Interrupted, httpx.HTTPError) as error:  # HTTPError: a body that does not decode
+            seen = "interrupted"
+            raise Interrupted(f"{self.name}: {why(error)}") from error
+        finally:
+            self._observe(self.name, method, seen, trio.current_time() - began)
+        return answer
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_s: float | None = None,
+        open_s: float = 30.0,
+    ) -> AsyncIterator[StreamAnswer]:
+        """A GET whose body is read as it comes; *read_s* of silence raise `Interrupted` (the watchdog).
+
+        The headers must come within *open_s* seconds. Raises as `request` does; leaving closes the connection.
+        """
+        timeout = httpx.Timeout(self._connect_s, read=self._read_s if read_s is None else read_s)
+        request = self._client.build_request("GET", path, params=params, headers=_dict(headers), timeout=timeout)
+        began = trio.current_time()
+        sending = _watch_sending(request)
+        seen: int | str = "cancelled"
+        try:
+            with trio.fail_after(open_s):
+                response = await self._client.send(request, stream=True)
+            seen = response.status_code
+        except trio.TooSlowError:
+            seen = "interrupted" if sending() else "not_reached"
+            kind = Interrupted if sending() else NotReached
+            raise kind(f"{self.name}: no answer within {open_s:g} s") from None
+        except NotReached as error:
+            seen = "not_reached"
+            raise NotReached(f"{self.name}: {error}") from error
+        except Interrupted as error:
+            seen = "interrupted"
+            raise Interrupted(f"{self.name}: {error}") from error
+        finally:
+            self._observe(self.name, "GET", seen, trio.current_time() - began)
+        try:
+            yield StreamAnswer(response.status_code, _lower(response), _Chunks(self.name, response))
+        finally:
+            with trio.CancelScope(shield=True):  # closing never waits for the peer, see net.transport
+                await response.aclose()
+
+    async def get_json(self, path: str, *, params: Params | None = None, attempts: int = 3) -> Any:
+        """The JSON at *path*, tried up to *attempts* times where a repeat can help.
+
+        Raises `BadStatus` for the last answer that was no success, `Interrupted` for one that was no JSON, else as
+        `request`.
+        """
+        backoff, failures = Backoff(first_s=0.5, cap_s=10.0), 0
+        while True:
+            failures += 1
+            wait = backoff.pause(failures, self._roll())
+            try:
+                answer = await self.request("GET", path, params=params)
+                if 200 <= answer.status < 300:
+                    return self._decoded(answer)
+                raise self._bad(answer)
+            except BadStatus as bad:
+                wait = max(wait, bad.retry_after or 0.0)
+                passing = bad.status == 429 or bad.status >= 500
+                if not passing or failures >= attempts or wait > LONGEST_WAIT_S:
+                    raise
+            except (NotReached, Interrupted):
+                if failures >= attempts:
+                    raise
+            await trio.sleep(wait)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _read(self, request: httpx.Request) -> Answer:
+        response = await self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > self._max_body:
+                    raise TooLarge(f"{self.name}: an answer of more than {self._max_body} bytes")
+            return Answer(response.status_code, _lower(response), bytes(body))
+        finally:
+            with trio.CancelScope(shield=True):
+                await response.aclose()
+
+    def _decoded(self, answer: Answer) -> Any:
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise Interrupted(f"{self.name}: the answer is not JSON") from error
+
+    def _bad(self, answer: Answer) -> BadStatus:
+        return BadStatus(
+            f"{self.name}: answered HTTP {answer.status}",
+            status=answer.status,
+            body_excerpt=answer.body[:500].decode("utf-8", "replace"),
+            retry_after=retry_after(answer.headers),
+        )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds named by `Retry-After`; None when absent or a date (no upstream of ours sends dates)."""
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0.0 <= seconds < float("inf") else None
+
+
+def _watch_sending(request: httpx.Request) -> Callable[[], bool]:
+    """Whether the first byte of *request* may have left, which decides between `NotReached` and `Interrupted`."""
+    started = False
+
+    async def trace(event: str, info: Any) -> None:
+        nonlocal started
+        started = started or event.endswith("send_request_headers.started")
+
+    request.extensions["trace"] = trace
+    return lambda: started
+
+
+def _body(value: Any) -> tuple[bytes | None, dict[str, str]]:
+    # ASCII-escaped: a lone surrogate out of someone's ship name then reaches the peer and does not raise here.
+    if value is None:
+        return None, {}
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii"), {
+        "content-type": "application/json"
+    }
+
+
+def _lower(response: httpx.Response) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _dict(headers: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if headers is None else dict(headers)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
