@@ -58,5 +58,8 @@ def why(error: BaseException) -> str:
     for inner in reversed(chain):
         if isinstance(inner, OSError) and inner.strerror:
             return inner.strerror
-    said = next((" ".join(str(inner).split()) for inner in chain if str(inner)), "")
+    said = next(
+        (" ".join(str(inner).split()) for inner in chain if str(inner) and not isinstance(inner, BaseExceptionGroup)),
+        "",
+    )
     return said[:200] or type(error).__name__
