@@ -14,7 +14,7 @@ import trio
 import trio_websocket
 from attrs import field, frozen
 
-MAX_HEAD = 64 * 1024
+MAX_HEAD = 32 * 1024
 """Bytes of request line and headers before the connection is refused with 431."""
 
 MAX_BODY = 16 * 2**20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import operator
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -65,13 +66,22 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             self._sending = False
 
     async def wait_send_all_might_not_block(self) -> None:
-        while not (self._closed or self._out.broken or self._out.deaf) and len(self._out.data) >= PIPE_BYTES:
-            await self._out.changed.park()
-        await trio.lowlevel.checkpoint()
+        """Return when `send_all` could make progress, be it only to fail."""
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
+        self._sending = True
+        try:
+            await trio.lowlevel.checkpoint()
+            while not (self._closed or self._out.broken or self._out.deaf) and len(self._out.data) >= PIPE_BYTES:
+                await self._out.changed.park()
+            if self._closed:
+                raise trio.ClosedResourceError("this end was closed")
+        finally:
+            self._sending = False
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Empty bytes mean that the peer ended; raises `BrokenResourceError` after a cut."""
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving on this stream")
@@ -94,6 +104,9 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             self._receiving = False
 
     async def send_eof(self) -> None:
+        """Say that nothing more comes; what the peer still sends can be read."""
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
         if self._closed:
             raise trio.ClosedResourceError("this end was closed")
         self._out.ended = True
@@ -128,8 +141,8 @@ class MemoryStream(trio.abc.HalfCloseableStream):
 
     @property
     def finished(self) -> bool:
-        """Whether no byte can pass any more."""
-        return self._out.broken or (self._in.deaf and self._out.deaf) or (self._in.ended and self._out.ended)
+        """Whether no new byte can pass in either direction."""
+        return self._out.broken or all(pipe.ended or pipe.deaf for pipe in (self._in, self._out))
 
 
 def stream_pair() -> tuple[MemoryStream, MemoryStream]:
