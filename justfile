@@ -20,12 +20,7 @@ test *args:
 
 # lint, types and import rules only
 check:
-    scripts/venv tests/requirements.lock
-    .venv/bin/ruff format --check .
-    .venv/bin/ruff check .
-    .venv/bin/flake8 wanderer_notifier tests
-    .venv/bin/mypy
-    .venv/bin/lint-imports
+    ./scripts/check
 
 # format and mend what can be mended
 fmt:

@@ -73,10 +73,7 @@ def _stream_sink(stream: TextIO) -> Callable[[str], None]:
     return write
 
 
-def _file_sink(path: Path, max_bytes: int, backups: int) -> Callable[[str], None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rotating = logging.handlers.RotatingFileHandler(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
-
+def _file_sink(rotating: logging.handlers.RotatingFileHandler) -> Callable[[str], None]:
     def write(line: str) -> None:
         rotating.emit(logging.LogRecord("", logging.INFO, "", 0, line, None, None))
 
@@ -85,6 +82,16 @@ def _file_sink(path: Path, max_bytes: int, backups: int) -> Callable[[str], None
 
 class _Bridge(logging.Handler):
     """Hands records of the libraries' own loggers to structlog, so that they are redacted like ours."""
+
+    def __init__(self, file: logging.Handler | None) -> None:
+        super().__init__()
+        self._file = file
+
+    def close(self) -> None:
+        """Close the log file too: this handler stands for all of our logging."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(record.name)
@@ -108,8 +115,13 @@ def configure(
     """
     redact = Redactor(secrets)
     sinks = [_stream_sink(stream or sys.stdout)]
+    rotating = None
     if file is not None:
-        sinks.append(_file_sink(file, file_max_bytes, file_backups))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        rotating = logging.handlers.RotatingFileHandler(
+            file, maxBytes=file_max_bytes, backupCount=file_backups, encoding="utf-8"
+        )
+        sinks.append(_file_sink(rotating))
     render: list[Processor]
     if layout == "json":
         trace = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
@@ -132,7 +144,7 @@ def configure(
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_Bridge()]
+    root.handlers[:] = [_Bridge(rotating)]
     root.setLevel(max(threshold, logging.INFO))
     # httpx prints whole addresses at INFO, and the others chatter per connection.
     for name in ("httpx", "httpcore", "hypercorn", "hypercorn.access", "hypercorn.error", "trio-websocket", "quart"):

@@ -128,36 +128,36 @@ def _presented(header: str) -> str:
     return ""
 
 
-def bind_address(bind: str, port: int) -> str:
-    """`host:port` as the server wants it; `::` becomes `0.0.0.0` on a machine without IPv6."""
-    if bind == "::":
-        try:
-            with socket.socket(socket.AF_INET6) as probe:
-                probe.bind(("::", 0))
-        except OSError:
-            bind = "0.0.0.0"  # noqa: S104  # the operator asked for all addresses
-    return f"[{bind}]:{port}" if ":" in bind else f"{bind}:{port}"
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket on *address*; `::` means every address of both families, also on a machine without IPv6.
+
+    Raises OSError when the port is taken or the address is not ours.
+    """
+    if address == "::" and socket.has_dualstack_ipv6():
+        return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    if address == "::":
+        address = "0.0.0.0"  # noqa: S104  # the operator asked for all addresses
+    return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 
 
 async def serve(
-    app: QuartTrio, bind: str, stop: trio.Event, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+    app: QuartTrio,
+    listener: socket.socket,
+    stop: trio.Event,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer requests on *bind* (`host:port`) until *stop* is set; starts with the real port.
-
-    OSError leaves (in a group) when the address is taken.
-    """
+    """Answer requests on *listener* (taken over and closed here) until *stop* is set."""
     config = Config()
-    config.bind = [bind]
+    # Hypercorn leaks a socket whose bind fails, so the binding is ours and it gets the finished listener.
+    config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 1.0  # an idle keep-alive browser holds the shutdown for all of it
     config.errorlog, config.accesslog, config.include_server_header = logging.getLogger("web"), None, False
     config.keep_alive_timeout, config.h11_max_incomplete_size = 60, 16 * 1024
 
+    async def ran(*, task_status: trio.TaskStatus[list[str]]) -> None:
+        await hypercorn.trio.serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
+
     async with trio.open_nursery() as nursery:
-        binds = await nursery.start(_hypercorn, app, config, stop)
-        task_status.started(int(binds[0].rpartition(":")[2]))
-
-
-async def _hypercorn(
-    app: QuartTrio, config: Config, stop: trio.Event, *, task_status: trio.TaskStatus[list[str]]
-) -> None:
-    await hypercorn.trio.serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
+        await nursery.start(ran)
+        task_status.started()

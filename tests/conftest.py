@@ -1,0 +1,23 @@
+"""Shared by all tests: where the shared references lie, and how many crashes to try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+CAPTURES = REPO.parent / "shared" / "captures"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--crashes", type=int, default=10, help="how often tests/service/test_crash.py kills the service")
+    parser.addoption("--seeds", type=int, default=200, help="how many seeds the in-process simulation plays")
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """The folder of recorded real traffic; tests that need it skip where it is not laid beside the checkout."""
+    if not CAPTURES.is_dir():
+        pytest.skip("the recorded traffic (../shared/captures) is not beside this checkout")
+    return CAPTURES

@@ -1,0 +1,129 @@
+"""Logs: one line an event, both layouts, and never a secret."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from wanderer_notifier.runtime.logs import Redactor, configure
+
+CANARY = "test-token-canary-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def logged(layout: str, level: str = "debug") -> io.StringIO:
+    stream = io.StringIO()
+    configure(level=level, layout=layout, secrets=[CANARY], stream=stream)
+    return stream
+
+
+def test_json_lines_have_time_level_and_event() -> None:
+    out = logged("json")
+    structlog.get_logger("x").info("kill_sent", killmail_id=7, map="home")
+    line = json.loads(out.getvalue())
+    assert (line["event"], line["level"], line["killmail_id"], line["map"]) == ("kill_sent", "info", 7, "home")
+    assert line["ts"].endswith("Z")
+    assert len(line["ts"]) == len("2026-11-25T03:00:00.000Z")
+
+
+@pytest.mark.parametrize("layout", ["json", "text"])
+def test_a_configured_secret_never_appears(layout: str) -> None:
+    out = logged(layout)
+    log = structlog.get_logger("x")
+    log.info("request", url=f"https://h/x?q={CANARY}", headers={"Authorization": f"Bot {CANARY}"})
+    try:
+        raise ValueError(f"bad token {CANARY}")
+    except ValueError:
+        log.exception("failed", secret=CANARY)
+    logging.getLogger("some.library").warning("with %s", CANARY)
+    assert "failed" in out.getvalue()
+    assert CANARY not in out.getvalue()
+
+
+def test_tracebacks_carry_no_local_variables() -> None:
+    out = logged("json")
+    hidden = "a-value-that-is-only-a-local"
+    try:
+        _ = hidden
+        raise ValueError("boom")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    line = json.loads(out.getvalue())
+    assert line["exception"][0]["exc_value"] == "boom"
+    assert hidden not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Authorization: Bearer abcdefghijklmnop", "abcdefghijklmnop"),
+        ('{"authorization": "Bot abcdefghijklmnop"}', "abcdefghijklmnop"),
+        ("X-ApiKey: 0123456789", "0123456789"),
+        ("https://user:password@host/x", "password"),
+        ("GET /x?token=abcdef&y=1", "abcdef"),
+        ("POST /interactions/123/aW50ZXJhY3Rpb246MTIz/callback", "aW50ZXJhY3Rpb246MTIz"),
+        ("MTExMTExMTExMTExMTExMTEx.GabcdE.abcdefghijklmnopqrstuvwxyz0", "GabcdE"),
+    ],
+)
+def test_what_looks_like_a_credential_is_masked_unasked(text: str, gone: str) -> None:
+    assert gone not in Redactor()(text)
+
+
+def test_ordinary_words_stay() -> None:
+    text = "kill 131000001 in J155416 by bot pilots, https://zkillboard.com/kill/1/"
+    assert Redactor([CANARY])(text) == text
+
+
+def test_the_level_is_a_threshold() -> None:
+    out = logged("json", level="warning")
+    structlog.get_logger("x").info("quiet")
+    structlog.get_logger("x").warning("loud")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["loud"]
+
+
+def test_http_libraries_do_not_print_addresses() -> None:
+    out = logged("json")
+    logging.getLogger("httpx").info("HTTP Request: POST https://discord.com/api/v10/interactions/1/secret/callback")
+    assert out.getvalue() == ""
+
+
+def test_the_file_gets_the_same_lines_and_rotates(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "service.log"
+    configure(
+        level="info",
+        layout="json",
+        secrets=[CANARY],
+        stream=io.StringIO(),
+        file=path,
+        file_max_bytes=2000,
+        file_backups=2,
+    )
+    for number in range(60):
+        structlog.get_logger("x").info("line", number=number, secret=CANARY)
+    for handler in list(tmp_path.rglob("*.log*")):
+        assert CANARY not in handler.read_text()
+    assert sorted(each.name for each in path.parent.iterdir()) == ["service.log", "service.log.1", "service.log.2"]
+
+
+def test_a_closed_pipe_does_not_end_the_service() -> None:
+    stream = io.StringIO()
+    configure(level="info", layout="json", secrets=[], stream=stream)
+    stream.close()
+    structlog.get_logger("x").info("nobody_reads")

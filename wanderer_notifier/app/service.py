@@ -1,0 +1,314 @@
+"""The service: parts built in order of dependency, one nursery tree, an ordered end, an exit code."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable
+from functools import partial
+
+import structlog
+import trio
+
+from wanderer_notifier import __version__
+from wanderer_notifier.app.housekeeping import keep_house, tick
+from wanderer_notifier.app.seams import Seams
+from wanderer_notifier.app.shutdown import Ending
+from wanderer_notifier.app.snapshot import Vitals, gather
+from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.events import Arrival
+from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.delivery.outbox import Delivered, Delivery
+from wanderer_notifier.delivery.pipeline import Pipeline
+from wanderer_notifier.discord.rest import DiscordRest
+from wanderer_notifier.feeds.kills import follow_kills
+from wanderer_notifier.feeds.maps import MapSource, follow_map
+from wanderer_notifier.net.client import Upstream
+from wanderer_notifier.net.dial import Dial
+from wanderer_notifier.runtime import logs
+from wanderer_notifier.runtime.health import Health
+from wanderer_notifier.runtime.metrics import Metrics
+from wanderer_notifier.runtime.supervise import BudgetSpent, describe, leaves, run_essential
+from wanderer_notifier.runtime.watch import Watch
+from wanderer_notifier.state import memory
+from wanderer_notifier.state.store import Store, StoreError
+from wanderer_notifier.web.app import listen, make_app, serve
+
+log = structlog.get_logger("app")
+
+EX_OK, EX_SOFTWARE, EX_OSFILE, EX_INTERRUPTED = 0, 70, 71, 130
+ARRIVALS = 256
+"""Between feeds and pipeline; when full the feeds wait and TCP pushes back (style.md 4.3)."""
+CONTACT = "https://github.com/wanderer-notifier/wanderer-notifier"
+
+
+def main(settings: Settings) -> int:
+    """Run the service until it is told to stop; returns the exit code."""
+    log_file = settings.log.dir / "wanderer_notifier.log" if settings.log.file_enabled and settings.log.dir else None
+    try:
+        redact = logs.configure(
+            level=settings.log.level,
+            layout=settings.log.format,
+            secrets=settings.secrets(),
+            file=log_file,
+            file_max_bytes=settings.log.file_max_bytes,
+            file_backups=settings.log.file_backups,
+        )
+    except OSError as error:
+        print(f"cannot open the log file {log_file}: {error}", file=sys.stderr)  # noqa: T201  # no log to say it in
+        return EX_OSFILE
+    return trio.run(partial(run, settings, redact=redact))
+
+
+async def run(
+    settings: Settings,
+    *,
+    seams: Seams | None = None,
+    redact: logs.Redactor | None = None,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+) -> int:
+    """The whole service; starts with the real web port (0 without one) and returns the exit code.
+
+    Setting *stop* asks for the same ordered end as SIGTERM.
+    """
+    seams = seams or Seams()
+    redact = redact or logs.Redactor(settings.secrets())
+    log.info("starting", version=__version__, environment=settings.app_env, data_dir=str(settings.data_dir))
+    for warning in settings.warnings:
+        log.warning("configuration_warning", problem=warning)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        store = Store.open(settings.data_dir / "notifier.db", run=seams.store_run)
+    except (OSError, StoreError) as error:
+        log.critical("storage_unusable", reason=str(error), data_dir=str(settings.data_dir), uid=os.getuid())
+        return EX_OSFILE
+    try:
+        return await _Service(settings, seams, store, redact, stop).run(task_status)
+    except* BudgetSpent as group:
+        log.critical("essential_part_failed", reason=describe(group))
+        code = EX_SOFTWARE
+    except* OSError as group:
+        log.critical("port_or_file_unusable", reason=describe(group), port=settings.web.port)
+        code = EX_OSFILE
+    finally:
+        store.close()
+    return code
+
+
+class _Service:
+    """One life of the service; the attributes are the parts, wired once."""
+
+    def __init__(
+        self, settings: Settings, seams: Seams, store: Store, redact: logs.Redactor, stop: trio.Event | None
+    ) -> None:
+        self.settings, self.seams, self.store, self.redact, self.stop = settings, seams, store, redact, stop
+        self.now, self.roll = seams.now, seams.dice.random
+        self.metrics = Metrics()
+        self.health = Health(self.now, self.metrics.component_changed)
+        self.vitals = Vitals(self.now)
+        self.dial: Dial = seams.dialler(ipv4_only=settings.ipv4_only)
+        self.known: Watch[Tracking] = Watch(Tracking())
+        self.systems: Watch[frozenset[int]] = Watch(frozenset())
+        self.characters: Watch[frozenset[int]] = Watch(frozenset())
+        self.metrics.start_time.set(self.vitals.started_at.timestamp())
+
+    async def run(self, task_status: trio.TaskStatus[int]) -> int:
+        settings = self.settings
+        await self.store.write(self._remember)
+        discord, map_api = self._discord_api(), self._map_api()
+        rest = DiscordRest(discord, roll=self.roll)
+        delivery = Delivery(
+            self.store,
+            post=rest.post,
+            look_back=rest.look_back,
+            primary=settings.discord.channels.primary,
+            now=self.now,
+            roll=self.roll,
+            part=self.health.component("discord_rest"),
+            observe=self._delivered,
+        )
+        arrivals_in, arrivals_out = trio.open_memory_channel[Arrival](ARRIVALS)
+        pipeline = Pipeline(
+            self.store,
+            lambda: settings.rules,
+            self.known,
+            first_start=self.first_start,
+            now=self.now,
+            metrics=self.metrics,
+            storage=self.health.component("data_dir"),
+            wake=delivery.wake,
+            roll=self.roll,
+        )
+        self._declare()
+        intake, web_stop, drained = trio.CancelScope(), trio.Event(), trio.Event()
+        try:
+            async with trio.open_nursery() as root:
+                ending = Ending(intake, root.cancel_scope, settings.shutdown_grace_s)
+                port = await self._open_web(root, web_stop)
+                async with trio.open_nursery() as side:
+                    if self.seams.signals:
+                        await side.start(ending.on_signal)
+                    if self.stop is not None:
+                        side.start_soon(ending.on_event, self.stop)
+                    side.start_soon(self._note_stopping, ending)
+                    side.start_soon(tick, self.vitals, self.metrics)
+                    side.start_soon(
+                        keep_house,
+                        self.store,
+                        self.health.component("data_dir"),
+                        self.health,
+                        self.vitals,
+                        self.metrics,
+                        self.now,
+                    )
+                    side.start_soon(self._follow_known)
+                    task_status.started(port)
+                    async with trio.open_nursery() as work:
+                        work.start_soon(self._essential, "delivery", partial(delivery.run, stop=drained))
+                        work.start_soon(self._run_feeds, intake, arrivals_in, map_api)
+                        self.vitals.running = True
+                        await self._essential("pipeline", partial(pipeline.run, arrivals_out))
+                        drained.set()  # nothing will be queued any more: delivery may end when it has sent what it can
+                    side.cancel_scope.cancel(reason="drained")
+                web_stop.set()
+        finally:
+            with trio.CancelScope(shield=True):
+                await discord.aclose()
+                await map_api.aclose()
+        return await self._farewell(ending)
+
+    # --- parts ---
+
+    def _remember(self, conn: sqlite3.Connection) -> None:
+        moment = self.now()
+        self.first_start = memory.first_start(conn, moment)
+        self.vitals.unclean_starts = memory.note_start(conn, moment)
+        self.known.set(memory.load_tracking(conn))
+        self._publish_wanted(self.known.value)
+
+    def _discord_api(self) -> Upstream:
+        token = self.settings.discord.token.reveal()
+        headers = {"Authorization": f"Bot {token}", "User-Agent": f"DiscordBot ({CONTACT}, {__version__})"}
+        return Upstream(
+            "discord",
+            self.settings.discord.api_url,
+            dial=self.dial,
+            headers=headers,
+            observe=self.metrics.http_done,
+            roll=self.roll,
+        )
+
+    def _map_api(self) -> Upstream:
+        headers = {
+            "Authorization": f"Bearer {self.settings.map.api_key.reveal()}",
+            "User-Agent": f"wanderer-notifier/{__version__} (+{CONTACT})",
+        }
+        return Upstream(
+            "map",
+            self.settings.map.url,
+            dial=self.dial,
+            headers=headers,
+            observe=self.metrics.http_done,
+            roll=self.roll,
+        )
+
+    def _declare(self) -> None:
+        """Register what exists from the beginning, so that the probes name it before it has done anything."""
+        self.health.component("configuration").to("ok")
+        for slug in (each.slug for each in self.settings.rules.maps):
+            self.health.component(f"map_data:{slug}")
+            self.health.component(f"map_stream:{slug}")
+
+    async def _open_web(self, root: trio.Nursery, web_stop: trio.Event) -> int:
+        if not self.seams.web:
+            return 0
+        web, token = self.settings.web, self.settings.web.auth_token
+        if token is None:
+            log.warning(
+                "web_open", note="WEB_AUTH_TOKEN is not set: every page is readable by whoever reaches the port"
+            )
+        app = make_app(
+            lambda: gather(self.settings, self.health, self.known, self.vitals, self.now),
+            self.metrics.registry,
+            token=token.reveal() if token else None,
+            redact=self.redact,
+            served=lambda route, status: self.metrics.web_requests.labels(route, str(status)).inc(),
+        )
+        listener = listen(web.bind, web.port)
+        port: int = listener.getsockname()[1]
+        self.vitals.port = port
+        await root.start(serve, app, listener, web_stop)
+        log.info("web_listening", bind=web.bind, port=port)
+        return port
+
+    async def _essential(self, name: str, body: partial[object]) -> None:
+        try:
+            await run_essential(
+                name, body, roll=self.roll, restarted=lambda task: self.metrics.task_restarts.labels(task).inc()
+            )
+        except BudgetSpent:
+            self.vitals.broken_task = name
+            raise
+
+    async def _run_feeds(
+        self, intake: trio.CancelScope, arrivals: trio.MemorySendChannel[Arrival], map_api: Upstream
+    ) -> None:
+        """All feeds until *intake* is cancelled; closing *arrivals* then lets the pipeline run dry and end."""
+        settings = self.settings
+        async with arrivals:
+            with intake:
+                async with trio.open_nursery() as feeds:
+                    for slug in (each.slug for each in settings.rules.maps):
+                        feeds.start_soon(self._follow_map, slug, map_api, arrivals, name=f"map {slug}")
+                    for audience, wanted in (("systems", self.systems), ("characters", self.characters)):
+                        follow = partial(
+                            follow_kills,
+                            audience,
+                            wanted,
+                            arrivals,
+                            url=settings.kills.websocket_url,
+                            dial=self.dial,
+                            component=self.health.component,
+                            now=self.now,
+                            roll=self.roll,
+                        )
+                        feeds.start_soon(follow, name=f"kill feed: {audience}")
+
+    async def _follow_map(self, slug: str, api: Upstream, arrivals: trio.MemorySendChannel[Arrival]) -> None:
+        raise NotImplementedError
+
+    # --- small duties ---
+
+    async def _follow_known(self) -> None:
+        """Keep the subscriptions of the kill feed in step with what the maps track."""
+        seen = self.known.value
+        while True:
+            seen = await self.known.wait_change(seen)
+            self._publish_wanted(seen)
+
+    def _publish_wanted(self, known: Tracking) -> None:
+        self.systems.set(known.system_ids() if self.settings.system_tracking else frozenset())
+        self.characters.set(known.character_ids() if self.settings.character_tracking else frozenset())
+
+    async def _note_stopping(self, ending: Ending) -> None:
+        await ending.asked.wait()
+        self.vitals.stopping = True
+
+    def _delivered(self, result: Delivered) -> None:
+        self.metrics.notifications.labels(result.kind, result.slug, result.result).inc()
+
+    async def _farewell(self, ending: Ending) -> int:
+        with trio.CancelScope(shield=True):
+            try:
+                counts = await self.store.write(partial(memory.note_clean_end, now=self.now()))
+            except StoreError as error:
+                log.error("farewell_not_stored", reason=str(error))
+                counts = {}
+        log.info("shutdown_complete", waiting=counts, hurried=ending.hurried)
+        return EX_INTERRUPTED if ending.hurried else EX_OK
+
+
+def _unused(_: Iterable[object]) -> None:
+    leaves(Exception())

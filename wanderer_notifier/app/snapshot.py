@@ -1,0 +1,102 @@
+"""Gathers what the web may show into one frozen value."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import trio
+
+from wanderer_notifier import __version__
+from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.runtime.health import Health
+from wanderer_notifier.runtime.readiness import degraded, readiness
+from wanderer_notifier.runtime.watch import Watch
+from wanderer_notifier.web.views import Snapshot
+
+
+class Vitals:
+    """The few facts about the process itself that its tasks write and the probes read."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.started_at, self.started_s = now(), trio.current_time()
+        self.last_tick_s = trio.current_time()
+        self.queue: Mapping[str, int] = {}
+        self.broken_task: str | None = None
+        self.stopping = False
+        self.running = False
+        self.port = 0
+        self.unclean_starts = 0
+        self.build: Mapping[str, str | None] = {}
+
+
+def gather(
+    settings: Settings, health: Health, known: Watch[Tracking], vitals: Vitals, now: Callable[[], datetime]
+) -> Snapshot:
+    """The service at this moment."""
+    uptime_s = trio.current_time() - vitals.started_s
+    parts, rules = health.views(), settings.rules
+    one = rules.maps[0] if rules.maps else None
+    channels = settings.discord.channels
+    return Snapshot(
+        now=now(),
+        version=__version__,
+        started_at=vitals.started_at,
+        uptime_s=uptime_s,
+        state="stopping" if vitals.stopping else "running" if vitals.running else "starting",
+        readiness=readiness(parts, grace_s=settings.ready_feed_grace_s, uptime_s=uptime_s, stopping=vitals.stopping),
+        components=parts,
+        degraded=degraded(parts),
+        broken_task=vitals.broken_task,
+        loop_lag_s=max(0.0, trio.current_time() - vitals.last_tick_s - 1.0),
+        task_count=trio.lowlevel.current_statistics().tasks_living,
+        memory_bytes=_memory_bytes(),
+        environment=settings.app_env,
+        python=platform.python_version(),
+        platform=f"{sys.platform}-{platform.machine()}",
+        trio=trio.__version__,
+        build=vitals.build,
+        bind=settings.web.bind,
+        port=vitals.port,
+        maps=tuple(each.slug for each in rules.maps),
+        features={
+            "notifications": rules.notifications_enabled,
+            "kill_notifications": rules.kill_notifications_enabled,
+            "system_notifications": rules.system_notifications_enabled,
+            "character_notifications": rules.character_notifications_enabled,
+            "rally_notifications": rules.rally_notifications_enabled,
+            "status_messages": settings.status_messages,
+            "priority_systems_only": bool(one and one.priority_only),
+            "track_kspace": bool(one and one.track_kspace),
+            "wormhole_only_kills": bool(one and one.wormhole_only),
+            "notable_items": settings.notable.enabled,
+            "voice_participants": bool(one and one.voice_mentions),
+        },
+        channels={
+            "primary": bool(channels.primary),
+            "system": bool(channels.system),
+            "character": bool(channels.character),
+            "system_kill": bool(channels.system_kill),
+            "character_kill": bool(channels.character_kill),
+            "rally": bool(channels.rally),
+        },
+        warnings=settings.warnings,
+        queue=vitals.queue,
+        tracked_systems=len(known.value.system_ids()),
+        tracked_characters=len(known.value.character_ids()),
+        restarts=vitals.unclean_starts,
+        guarded=settings.web.auth_token is not None,
+    )
+
+
+def _memory_bytes() -> int:
+    """Resident memory now; where the system does not say, the highest it ever was."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # one read of a pseudo file
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
