@@ -1,0 +1,103 @@
+"""Tracking, cursors, parked events and decisions survive and stay bounded."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wanderer_notifier.core.events import CharacterRecord, SystemRecord
+from wanderer_notifier.core.tracking import MapState
+from wanderer_notifier.state import memory
+
+T0 = datetime(2026, 11, 25, 18, 30, tzinfo=UTC)
+
+
+def state(*systems: int, characters: tuple[int, ...] = (), loaded_at: datetime | None = T0) -> MapState:
+    return MapState(
+        slug="home",
+        systems={number: SystemRecord(system_id=number, name=f"J{number}") for number in systems},
+        characters={number: CharacterRecord(character_id=number, name=f"Pilot {number}") for number in characters},
+        loaded_at=loaded_at,
+    )
+
+
+def test_the_first_start_is_set_once(conn: sqlite3.Connection) -> None:
+    assert memory.first_start(conn, T0) == T0
+    assert memory.first_start(conn, T0 + timedelta(days=3)) == T0
+
+
+def test_tracking_comes_back_as_saved(conn: sqlite3.Connection) -> None:
+    memory.save_tracking(conn, "home", state(1, 2, 3, characters=(90, 91)))
+    memory.save_tracking(conn, "home", state(2, 3, 4, characters=(91,), loaded_at=None))
+    other = state(7)
+    memory.save_tracking(conn, "other", other)
+    tracking = memory.load_tracking(conn)
+    assert tracking.maps["home"] == state(2, 3, 4, characters=(91,), loaded_at=None)
+    assert tracking.maps["other"].systems == other.systems
+    memory.forget_map(conn, "home")
+    assert list(memory.load_tracking(conn).maps) == ["other"]
+
+
+def test_only_what_differs_is_written(conn: sqlite3.Connection) -> None:
+    memory.save_tracking(conn, "home", state(*range(500)))
+    before = conn.total_changes
+    memory.save_tracking(conn, "home", state(*range(500)))
+    assert conn.total_changes - before == 1  # the line with the time
+    memory.save_tracking(conn, "home", state(*range(1, 501)))
+    assert conn.total_changes - before == 1 + 3
+
+
+def test_a_record_with_fields_of_another_version_is_read(conn: sqlite3.Connection) -> None:
+    memory.save_tracking(conn, "home", state(1))
+    conn.execute("UPDATE map_system SET record = ?", (json.dumps({"system_id": 1, "name": "J1", "colour": "red"}),))
+    assert memory.load_tracking(conn).maps["home"].systems == state(1).systems
+
+
+def test_last_heard_and_loaded_at_do_not_disturb_each_other(conn: sqlite3.Connection) -> None:
+    assert memory.last_heard(conn, "home") is None
+    memory.heard(conn, "home", T0)
+    memory.save_tracking(conn, "home", state(1, loaded_at=T0 + timedelta(minutes=1)))
+    memory.heard(conn, "home", T0 + timedelta(minutes=2))
+    assert memory.last_heard(conn, "home") == T0 + timedelta(minutes=2)
+    assert memory.load_tracking(conn).maps["home"].loaded_at == T0 + timedelta(minutes=1)
+
+
+def test_a_cursor_moves(conn: sqlite3.Connection) -> None:
+    assert memory.get_cursor(conn, "map:home") is None
+    memory.set_cursor(conn, "map:home", "01A")
+    memory.set_cursor(conn, "map:home", "01B")
+    assert memory.get_cursor(conn, "map:home") == "01B"
+
+
+def test_a_parked_event_is_kept_and_counted(conn: sqlite3.Connection) -> None:
+    for minute in range(3):
+        memory.park(conn, "kill", '{"lone": "\ud83d"}', f"KeyError {minute}", T0 + timedelta(minutes=minute))
+    memory.park(conn, "map", "{}", "ValueError", T0)
+    kill, other = memory.parked(conn)
+    assert (kill.kind, kill.count, kill.error) == ("kill", 3, "KeyError 2")
+    assert (kill.first_at, kill.last_at) == (T0, T0 + timedelta(minutes=2))
+    assert other.count == 1
+
+
+def test_parked_events_are_bounded(conn: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "PARKED_ROWS", 10)
+    for number in range(25):
+        memory.park(conn, "kill", f"{number} " + "x" * 300_000, "bad", T0 + timedelta(seconds=number))
+    kept = memory.parked(conn)
+    assert [item.raw.split()[0] for item in kept] == [str(number) for number in range(24, 14, -1)]
+    assert max(len(item.raw) for item in kept) == memory.PARKED_CHARACTERS
+
+
+def test_decisions_can_be_asked_for_and_are_forgotten_after_a_week(conn: sqlite3.Connection) -> None:
+    memory.record_decision(conn, 7, "live", json.dumps([{"skip": "too old"}]), T0)
+    memory.record_decision(conn, 7, "preload", json.dumps([{"send": "100"}]), T0 + timedelta(days=1))
+    memory.record_decision(conn, 8, "live", "[]", T0)
+    assert [(item.source, item.outcome) for item in memory.decisions_for(conn, 7)] == [
+        ("live", [{"skip": "too old"}]),
+        ("preload", [{"send": "100"}]),
+    ]
+    assert memory.prune_decisions(conn, T0 + timedelta(days=7, hours=1)) == 2
+    assert len(memory.decisions_for(conn, 7)) == 1

@@ -1,0 +1,280 @@
+"""What is to be posted and what was: claims and rows, as SQL on a connection, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime, timedelta
+
+from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.state.rows import Counts, NewRow, Row, RowState, nonce_for, read_rows, time_of
+
+__all__ = [
+    "Counts",
+    "NewRow",
+    "Row",
+    "RowState",
+    "begin",
+    "channels_with_work",
+    "claimed",
+    "counts",
+    "dead",
+    "enqueue",
+    "head",
+    "nonce_for",
+    "not_there",
+    "prune",
+    "recover",
+    "reduce",
+    "release",
+    "requeue",
+    "revive",
+    "row",
+    "rows",
+    "sent",
+    "take_overflowed",
+    "take_unsummarised",
+]
+
+CAPACITY = 1_000  # style.md 4.3
+CLAIM_DAYS = 7  # design.md 5.12: kill and rally; system and character until their removal
+HISTORY_DAYS = 7
+HISTORY_ROWS = 20_000
+OVERFLOW = "overflow"
+
+
+# --- putting in ---------------------------------------------------------------------------------------------------
+
+
+def enqueue(conn: sqlite3.Connection, row: NewRow) -> int | None:
+    """Claim and store *row*; its id, or None when that claim was already made for that channel.
+
+    Nothing else de-duplicates: two callers with the same claim get one row between them. When more than `CAPACITY`
+    rows wait, the oldest kills (then the oldest of the rest) become dead, reason `overflow`.
+    """
+    claimed_now = conn.execute(
+        "INSERT INTO claim (claim, channel, kind, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (row.claim, row.channel, row.kind, row.received_at.timestamp()),
+    )
+    if claimed_now.rowcount == 0:
+        return None
+    inserted = conn.execute(
+        """
+        INSERT INTO outbox (claim, channel, kind, slug, body, fallback, nonce, source, received_at, expires_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            row.claim,
+            row.channel,
+            row.kind,
+            row.slug,
+            json.dumps(row.body),
+            None if row.fallback is None else json.dumps(row.fallback),
+            row.nonce,
+            None if row.source is None else json.dumps(row.source),
+            row.received_at.timestamp(),
+            row.expires_at.timestamp(),
+        ),
+    )
+    _make_room(conn, row.received_at)
+    return inserted.lastrowid
+
+
+def claimed(conn: sqlite3.Connection, claim: str, channel: str) -> bool:
+    """Whether *claim* was made for *channel* and not released since."""
+    found = conn.execute("SELECT 1 FROM claim WHERE claim = ? AND channel = ?", (claim, channel))
+    return found.fetchone() is not None
+
+
+def release(conn: sqlite3.Connection, claim_prefix: str) -> int:
+    """Forget the claims that begin with *claim_prefix* (a removed system may be told again); how many there were."""
+    released = conn.execute(
+        "DELETE FROM claim WHERE substr(claim, 1, ?) = ?", (len(claim_prefix), claim_prefix)
+    )  # not LIKE: a slug may contain % or _
+    return released.rowcount
+
+
+def _make_room(conn: sqlite3.Connection, now: datetime) -> None:
+    (queued,) = conn.execute("SELECT count(*) FROM outbox WHERE state = 'queued'").fetchone()
+    if queued > CAPACITY:
+        conn.execute(
+            """
+            UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id IN (
+                SELECT id FROM outbox WHERE state = 'queued' ORDER BY kind <> 'kill', id LIMIT ?
+            )
+            """,
+            (OVERFLOW, now.timestamp(), queued - CAPACITY),
+        )
+
+
+# --- working through ----------------------------------------------------------------------------------------------
+
+
+def head(conn: sqlite3.Connection, channel: str) -> Row | None:
+    """The oldest row of *channel* that is not settled; the one that must go next."""
+    found = conn.execute(
+        "SELECT * FROM outbox WHERE channel = ? AND state IN ('queued', 'sending') ORDER BY id LIMIT 1", (channel,)
+    )
+    return next(read_rows(found), None)
+
+
+def begin(conn: sqlite3.Connection, row_id: int, now: datetime) -> bool:
+    """Mark the row as being sent; False when it is not waiting any more (another process took or dropped it)."""
+    taken = conn.execute(
+        "UPDATE outbox SET state = 'sending', attempts = attempts + 1, begun_at = ? WHERE id = ? AND state = 'queued'",
+        (now.timestamp(), row_id),
+    )
+    return taken.rowcount == 1
+
+
+def sent(conn: sqlite3.Connection, row_id: int, message_id: str, now: datetime) -> None:
+    """Discord has the message."""
+    conn.execute(
+        "UPDATE outbox SET state = 'sent', message_id = ?, done_at = ?, reason = NULL WHERE id = ?",
+        (message_id, now.timestamp(), row_id),
+    )
+
+
+def requeue(conn: sqlite3.Connection, row_id: int, next_at: datetime, reason: str, *, unknown: bool) -> None:
+    """Put the row back in line, not before *next_at*; *unknown*: the attempt may have posted it."""
+    conn.execute(
+        """
+        UPDATE outbox SET state = 'queued', next_at = ?, reason = ?,
+            first_unknown_at = CASE WHEN ? THEN coalesce(first_unknown_at, begun_at) ELSE first_unknown_at END
+        WHERE id = ?
+        """,
+        (next_at.timestamp(), reason[:500], unknown, row_id),
+    )
+
+
+def not_there(conn: sqlite3.Connection, row_id: int) -> None:
+    """The channel was searched (or cannot be): the message counts as not posted, its nonce protects again."""
+    conn.execute("UPDATE outbox SET first_unknown_at = NULL WHERE id = ?", (row_id,))
+
+
+def reduce(conn: sqlite3.Connection, row_id: int, body: JsonObject, nonce: str, reason: str) -> None:
+    """Replace the refused body by *body*, once; the refused one stays readable in `fallback`."""
+    conn.execute(
+        """
+        UPDATE outbox SET state = 'queued', fallback = body, body = ?, nonce = ?, reduced = 1, next_at = 0,
+            first_unknown_at = NULL, reason = ?
+        WHERE id = ?
+        """,
+        (json.dumps(body), nonce, reason[:500], row_id),
+    )
+
+
+def dead(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> None:
+    """Give the row up, visibly."""
+    conn.execute(
+        "UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id = ?",
+        (reason[:500], now.timestamp(), row_id),
+    )
+
+
+def recover(conn: sqlite3.Connection) -> int:
+    """Rows a former process left in `sending`: back in line as possibly posted. How many there were."""
+    found = conn.execute(
+        """
+        UPDATE outbox SET state = 'queued', reason = 'interrupted while sending', next_at = 0,
+            first_unknown_at = coalesce(first_unknown_at, begun_at)
+        WHERE state = 'sending'
+        """
+    )
+    return found.rowcount
+
+
+def channels_with_work(conn: sqlite3.Connection) -> tuple[str, ...]:
+    """The channels with rows that are not settled."""
+    found = conn.execute("SELECT DISTINCT channel FROM outbox WHERE state IN ('queued', 'sending') ORDER BY channel")
+    return tuple(channel for (channel,) in found)
+
+
+# --- looking ------------------------------------------------------------------------------------------------------
+
+
+def counts(conn: sqlite3.Connection) -> Counts:
+    """How many rows are in which state."""
+    states = dict(conn.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
+    reasons = dict(conn.execute("SELECT coalesce(reason, ''), count(*) FROM outbox WHERE state = 'dead' GROUP BY 1"))
+    (oldest,) = conn.execute("SELECT min(received_at) FROM outbox WHERE state IN ('queued', 'sending')").fetchone()
+    return Counts(
+        queued=states.get("queued", 0),
+        sending=states.get("sending", 0),
+        sent=states.get("sent", 0),
+        dead=states.get("dead", 0),
+        dead_by_reason=reasons,
+        oldest_waiting=None if oldest is None else time_of(oldest),
+    )
+
+
+def rows(conn: sqlite3.Connection, state: RowState | None = None, limit: int = 100) -> tuple[Row, ...]:
+    """The newest *limit* rows, of one *state* or of all, newest first."""
+    found = conn.execute(
+        "SELECT * FROM outbox WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2", (state, limit)
+    )
+    return tuple(read_rows(found))
+
+
+def row(conn: sqlite3.Connection, row_id: int) -> Row | None:
+    """The row with that id."""
+    return next(read_rows(conn.execute("SELECT * FROM outbox WHERE id = ?", (row_id,))), None)
+
+
+def take_overflowed(conn: sqlite3.Connection) -> tuple[Row, ...]:
+    """The rows lost to overflow that this function has not given back before."""
+    taken = tuple(
+        read_rows(
+            conn.execute(
+                "SELECT * FROM outbox WHERE state = 'dead' AND reason = 'overflow' AND told = 0 ORDER BY id LIMIT 1000"
+            )
+        )
+    )
+    conn.executemany("UPDATE outbox SET told = 1 WHERE id = ?", [(lost.id,) for lost in taken])
+    return taken
+
+
+def take_unsummarised(conn: sqlite3.Connection, channel: str) -> int:
+    """How many messages of *channel* were lost to overflow since this function was last asked."""
+    found = conn.execute(
+        "UPDATE outbox SET told = 2 WHERE state = 'dead' AND reason = 'overflow' AND told = 1 AND channel = ?",
+        (channel,),
+    )
+    return found.rowcount
+
+
+# --- looking after ------------------------------------------------------------------------------------------------
+
+
+def revive(conn: sqlite3.Connection, row_id: int, expires_at: datetime) -> bool:
+    """Queue a dead row again, to be sent before *expires_at*; False when it is not dead."""
+    found = conn.execute(
+        """
+        UPDATE outbox SET state = 'queued', next_at = 0, expires_at = ?, done_at = NULL, told = 0
+        WHERE id = ? AND state = 'dead'
+        """,
+        (expires_at.timestamp(), row_id),
+    )
+    return found.rowcount == 1
+
+
+def prune(conn: sqlite3.Connection, now: datetime) -> int:
+    """Forget old claims (kill, rally, status) and settled rows of the past; how many rows and claims went."""
+    oldest_claim = (now - timedelta(days=CLAIM_DAYS)).timestamp()
+    oldest_row = (now - timedelta(days=HISTORY_DAYS)).timestamp()
+    gone = conn.execute(
+        # A row that still waits keeps its claim, however long it waits.
+        """
+        DELETE FROM claim WHERE kind NOT IN ('system', 'character') AND at < ? AND NOT EXISTS (
+            SELECT 1 FROM outbox WHERE outbox.channel = claim.channel AND outbox.claim = claim.claim
+                AND outbox.state IN ('queued', 'sending')
+        )
+        """,
+        (oldest_claim,),
+    ).rowcount
+    gone += conn.execute("DELETE FROM outbox WHERE state IN ('sent', 'dead') AND done_at < ?", (oldest_row,)).rowcount
+    gone += conn.execute(
+        "DELETE FROM outbox WHERE state IN ('sent', 'dead') AND id <= (SELECT max(id) FROM outbox) - ?",
+        (HISTORY_ROWS,),
+    ).rowcount
+    return gone
