@@ -46,17 +46,20 @@ OVERFLOW = "overflow"
 # --- putting in ---------------------------------------------------------------------------------------------------
 
 
-def enqueue(conn: sqlite3.Connection, row: NewRow) -> int | None:
-    """Claim and store *row*; its id, or None when that claim was already made for that channel.
+def enqueue(conn: sqlite3.Connection, row: NewRow, now: datetime | None = None) -> int | None:
+    """Claim and store *row* at *now* (default: when it was received).
+
+    Its id, or None when that claim was already made for that channel.
 
     Nothing else de-duplicates: two callers with the same claim get one row between them. When more than `CAPACITY`
     rows wait, the oldest kills (then the oldest of the rest) become dead, reason `overflow`.
     """
-    claimed_now = conn.execute(
+    at = now or row.received_at
+    made = conn.execute(
         "INSERT INTO claim (claim, channel, kind, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (row.claim, row.channel, row.kind, row.received_at.timestamp()),
+        (row.claim, row.channel, row.kind, at.timestamp()),
     )
-    if claimed_now.rowcount == 0:
+    if made.rowcount == 0:
         return None
     inserted = conn.execute(
         """
@@ -76,7 +79,7 @@ def enqueue(conn: sqlite3.Connection, row: NewRow) -> int | None:
             row.expires_at.timestamp(),
         ),
     )
-    _make_room(conn, row.received_at)
+    _make_room(conn, at)
     return inserted.lastrowid
 
 
