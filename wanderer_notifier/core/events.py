@@ -79,6 +79,26 @@ class SystemRecord:
         """What the players call it: custom, else temporary, else the EVE name (notifications.md 3.2.2)."""
         return self.custom_name or self.temporary_name or self.name
 
+    @property
+    def full_name(self) -> str | None:
+        """The players' name with the EVE name behind it where they differ: `Home (J123456)` (cases.md M08)."""
+        shown = self.map_name
+        return shown if self.name is None or shown == self.name else f"{shown} ({self.name})"
+
+
+@frozen(kw_only=True)
+class SystemStatic:
+    """What never changes about a system (notifications.md 2.1.1); every field may be unknown."""
+
+    class_title: str | None = None
+    type_description: str | None = None
+    security: float | None = None
+    region: str | None = None
+    effect: str | None = None
+    shattered: bool = False
+    statics: tuple[str, ...] = ()
+    """`C247 → C3`, or just the hole's name."""
+
 
 @frozen(kw_only=True)
 class CharacterRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from wanderer_notifier.core.events import JsonObject
 
@@ -18,6 +18,25 @@ class Mention:
     def allowed(self) -> JsonObject:
         """Discord's `allowed_mentions` for this mention (discord.md 3.7): what is not listed cannot ping."""
         return {"parse": ["everyone"] if self.here else [], "users": list(self.users), "roles": list(self.roles)}
+
+    def text(self) -> str:
+        """What content must say for the pings to happen; empty when there are none."""
+        tokens = ["@here"] if self.here else []
+        tokens += [f"<@&{role}>" for role in self.roles]
+        tokens += [f"<@{user}>" for user in self.users]
+        return " ".join(tokens)
+
+    def within(self, room: int) -> Mention:
+        """As much of this mention as its text has *room* for, in characters; the last users go first."""
+        kept = self
+        while len(kept.text()) > room and (kept.users or kept.roles or kept.here):
+            if kept.users:
+                kept = evolve(kept, users=kept.users[:-1])
+            elif kept.roles:
+                kept = evolve(kept, roles=kept.roles[:-1])
+            else:
+                kept = evolve(kept, here=False)
+        return kept
 
 
 @frozen(kw_only=True)

@@ -1,112 +1,159 @@
-"""Who is told what: decisions as values, refusals with their reason (design.md 5, notifications.md 1)."""
+"""Who is told what: every outcome is a value, refusals with their reason (design.md 5, notifications.md 1.6 and 2).
+
+The order of checks for a kill: global flags, tracking (after the exclude, k-space and priority filters), age, history,
+then per map its flags, wormhole-only and channel; one message per kill and channel.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from wanderer_notifier.core.changes import decide_change as decide_change
+from wanderer_notifier.core.claims import kill_claim
+from wanderer_notifier.core.events import Kill, KillSource, SystemRecord
+from wanderer_notifier.core.mentions import system_mention
 from wanderer_notifier.core.message import Mention
+from wanderer_notifier.core.policy import Channels as Channels
+from wanderer_notifier.core.policy import Kind as Kind
+from wanderer_notifier.core.policy import MapRules as MapRules
+from wanderer_notifier.core.policy import Priority as Priority
+from wanderer_notifier.core.policy import Route as Route
+from wanderer_notifier.core.policy import Rules as Rules
+from wanderer_notifier.core.policy import Send as Send
+from wanderer_notifier.core.policy import Skip as Skip
+from wanderer_notifier.core.policy import Verdict as Verdict
+from wanderer_notifier.core.policy import is_priority, system_refusal
+from wanderer_notifier.core.space import is_jspace
+from wanderer_notifier.core.tracking import MapState, Tracking
 
-Kind = Literal["kill", "system", "character", "rally", "status"]
-Route = Literal["system_kill", "character_kill", "system", "character", "rally", "status"]
+HISTORY: frozenset[KillSource] = frozenset({"preload", "cached"})
+"""Sources that show the past; the others report what happens (design.md 5.3)."""
 
-
-@frozen(kw_only=True)
-class Channels:
-    """The channels of one map; what is unset falls back to the primary one (notifications.md 1.2)."""
-
-    primary: str | None = None
-    system: str | None = None
-    character: str | None = None
-    system_kill: str | None = None
-    character_kill: str | None = None
-    rally: str | None = None
-
-    def resolve(self, route: Route) -> str | None:
-        """The channel for *route*; blank counts as unset; None when neither it nor the primary is set."""
-        chosen = None if route == "status" else getattr(self, route)
-        return (chosen or "").strip() or (self.primary or "").strip() or None
+KILL_AT_LEAST = timedelta(minutes=15)
+"""Even an old kill is worth sending for this long after it was decided (design.md 5.12)."""
 
 
 @frozen(kw_only=True)
-class MapRules:
-    """What one map wants to hear, and where."""
+class _Match:
+    """Why one map cares about one kill."""
 
-    slug: str
-    channels: Channels = Channels()
-    notifications_enabled: bool = True
-    kill_notifications_enabled: bool = True
-    system_notifications_enabled: bool = True
-    character_notifications_enabled: bool = True
-    rally_notifications_enabled: bool = True
-    wormhole_only: bool = False
-    track_kspace: bool = True
-    priority_only: bool = False
-    corporation_focus: frozenset[int] = frozenset()
-    character_exclude: frozenset[int] = frozenset()
-    system_exclude_ids: frozenset[int] = frozenset()
-    system_exclude_names: frozenset[str] = frozenset()
-    """Lower-cased EVE names."""
-    rally_role_ids: tuple[str, ...] = ()
-    voice_mentions: bool = False
-    here_fallback: bool = True
+    rules: MapRules
+    system: SystemRecord | None
+    """The system as the map knows it, if the map tracks it and no filter hides it."""
+    victim: bool
+    attacker: bool
+
+    def focused(self, kill: Kill) -> bool:
+        focus = self.rules.corporation_focus
+        return bool(focus) and any(party.corporation_id in focus for party in (kill.victim, *kill.attackers))
 
 
-@frozen(kw_only=True)
-class Priority:
-    """Systems whose news ping: known by id and, case-insensitively, by name."""
+def decide_kill(
+    kill: Kill,
+    source: KillSource,
+    rules: Rules,
+    tracking: Tracking,
+    *,
+    now: datetime,
+    first_start: datetime,
+    voice: Mapping[str, tuple[str, ...]] = {},
+) -> tuple[Verdict, ...]:
+    """Everyone who is told of *kill*, and everyone who is not.
 
-    ids: frozenset[int] = frozenset()
-    names: frozenset[str] = frozenset()
-    """Lower-cased."""
-
-    def covers(self, system_id: int | None, *names: str | None) -> bool:
-        return system_id in self.ids or any(name.lower() in self.names for name in names if name)
-
-
-@frozen(kw_only=True)
-class Rules:
-    """Everything a decision depends on besides the event, the tracking state and the time."""
-
-    maps: tuple[MapRules, ...]
-    notifications_enabled: bool = True
-    kill_notifications_enabled: bool = True
-    system_notifications_enabled: bool = True
-    character_notifications_enabled: bool = True
-    rally_notifications_enabled: bool = True
-    max_kill_age_s: int = 3600
-    suppress_history: bool = True
-    """Whether kills from before this installation's first start stay silent (STARTUP_SUPPRESSION_SECONDS > 0)."""
-    priority: Priority = Priority()
-
-
-@frozen(kw_only=True)
-class Send:
-    """Tell this channel."""
-
-    kind: Kind
-    slug: str
-    channel: str
-    route: Route
-    claim: str
-    """What must not be told twice: unique together with the channel."""
-    expires_at: datetime
-    """After this moment the message is no longer worth sending (design.md 5.12, how long to retry)."""
-    mention: Mention = Mention()
-    victim_tracked: bool = False
-    attacker_tracked: bool = False
-    system_label: str | None = None
-    """The system's name as this channel should read it; None: the EVE name, if anyone knows it."""
+    *first_start* is when this installation first ran; *voice* the ids of the users in voice channels per map slug. A
+    `Skip` without slug speaks for all maps.
+    """
+    if not rules.notifications_enabled:
+        return (Skip(reason="notifications_disabled"),)
+    if not rules.kill_notifications_enabled:
+        return (Skip(reason="kill_notifications_disabled"),)
+    found = [_match(kill, one, rules.priority, tracking.maps.get(one.slug)) for one in rules.maps]
+    if all(isinstance(one, Skip) for one in found):
+        telling = tuple(one for one in found if isinstance(one, Skip) and one.reason != "not_tracked")
+        return telling or (Skip(reason="not_tracked"),)
+    if (refusal := _stale(kill, source, rules, now, first_start)) is not None:
+        return (refusal,)
+    eve_name = kill.system_name or _eve_name(kill.system_id, tracking)
+    verdicts: list[Verdict] = []
+    taken: set[str] = set()
+    for one in found:
+        if isinstance(one, Skip):
+            verdict: Verdict = one
+        else:
+            verdict = _send_kill(kill, one, eve_name, rules, now, voice.get(one.rules.slug, ()))
+        if isinstance(verdict, Send):
+            if verdict.channel in taken:
+                verdict = Skip(reason="same_channel", slug=verdict.slug)
+            else:
+                taken.add(verdict.channel)
+        verdicts.append(verdict)
+    return tuple(verdicts)
 
 
-@frozen(kw_only=True)
-class Skip:
-    """Tell nobody (of that map), and why."""
+def _match(kill: Kill, one: MapRules, priority: Priority, state: MapState | None) -> _Match | Skip:
+    tracked = frozenset(state.characters) if state is not None else frozenset()
+    system = state.systems.get(kill.system_id) if state is not None else None
+    victim, attackers = kill.victim.character_id, {attacker.character_id for attacker in kill.attackers}
+    wanted = tracked - one.character_exclude
+    refusal = None
+    if system is not None and (refusal := system_refusal(system, one, priority, kill.system_name)) is not None:
+        system = None
+    match = _Match(rules=one, system=system, victim=victim in wanted, attacker=not wanted.isdisjoint(attackers))
+    if match.system is not None or match.victim or match.attacker:
+        return match
+    if refusal is None and (victim in tracked or not tracked.isdisjoint(attackers)):
+        refusal = "excluded"
+    return Skip(reason=refusal or "not_tracked", slug=one.slug)
 
-    reason: str
-    slug: str | None = None
+
+def _stale(kill: Kill, source: KillSource, rules: Rules, now: datetime, first_start: datetime) -> Skip | None:
+    if kill.time is None:
+        return Skip(reason="unknown_age") if source in HISTORY else None
+    if int((now - kill.time).total_seconds()) > rules.max_kill_age_s:
+        return Skip(reason="too_old")
+    if rules.suppress_history and source in HISTORY and kill.time < first_start:
+        return Skip(reason="startup_suppression")
+    return None
 
 
-Verdict: TypeAlias = Send | Skip
+def _eve_name(system_id: int, tracking: Tracking) -> str | None:
+    """What EVE calls the system, from whichever map knows; the players' names never leave their map."""
+    known = (state.systems.get(system_id) for state in tracking.maps.values())
+    return next((system.name for system in known if system is not None and system.name), None)
+
+
+def _send_kill(
+    kill: Kill, match: _Match, eve_name: str | None, rules: Rules, now: datetime, voice: tuple[str, ...]
+) -> Verdict:
+    one = match.rules
+    if not one.notifications_enabled:
+        return Skip(reason="map_notifications_disabled", slug=one.slug)
+    if not one.kill_notifications_enabled:
+        return Skip(reason="map_kill_disabled", slug=one.slug)
+    if one.wormhole_only and not is_jspace(kill.system_id):
+        return Skip(reason="wormhole_only", slug=one.slug)
+    by_system = match.system is not None and not (match.victim or match.attacker or match.focused(kill))
+    route: Route = "system_kill" if by_system else "character_kill"
+    channel = one.channels.resolve(route)
+    if channel is None:
+        return Skip(reason="no_channel", slug=one.slug)
+    mention, label = Mention(), eve_name
+    if by_system and match.system is not None:
+        label = match.system.map_name or eve_name
+        mention = system_mention(one, voice, urgent=is_priority(match.system, rules.priority, kill.system_name))
+    happened = min(kill.time or now, now)
+    return Send(
+        kind="kill",
+        slug=one.slug,
+        channel=channel,
+        route=route,
+        claim=kill_claim(kill.killmail_id),
+        expires_at=max(happened + timedelta(seconds=rules.max_kill_age_s), now + KILL_AT_LEAST),
+        mention=mention,
+        victim_tracked=match.victim,
+        attacker_tracked=match.attacker,
+        system_label=label,
+    )

@@ -1,0 +1,131 @@
+"""What decisions depend on, and what they look like: settings per map, and verdicts with their reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from wanderer_notifier.core.events import SystemRecord
+from wanderer_notifier.core.message import Mention
+from wanderer_notifier.core.space import is_jspace
+
+Kind = Literal["kill", "system", "character", "rally", "status"]
+Route = Literal["system_kill", "character_kill", "system", "character", "rally", "status"]
+
+
+@frozen(kw_only=True)
+class Channels:
+    """The channels of one map; what is unset falls back to the primary one (notifications.md 1.2)."""
+
+    primary: str | None = None
+    system: str | None = None
+    character: str | None = None
+    system_kill: str | None = None
+    character_kill: str | None = None
+    rally: str | None = None
+
+    def resolve(self, route: Route) -> str | None:
+        """The channel for *route*; blank counts as unset; None when neither it nor the primary is set."""
+        chosen = None if route == "status" else getattr(self, route)
+        return (chosen or "").strip() or (self.primary or "").strip() or None
+
+
+@frozen(kw_only=True)
+class MapRules:
+    """What one map wants to hear, and where."""
+
+    slug: str
+    channels: Channels = Channels()
+    notifications_enabled: bool = True
+    kill_notifications_enabled: bool = True
+    system_notifications_enabled: bool = True
+    character_notifications_enabled: bool = True
+    rally_notifications_enabled: bool = True
+    wormhole_only: bool = False
+    track_kspace: bool = True
+    priority_only: bool = False
+    corporation_focus: frozenset[int] = frozenset()
+    character_exclude: frozenset[int] = frozenset()
+    system_exclude_ids: frozenset[int] = frozenset()
+    system_exclude_names: frozenset[str] = frozenset()
+    """Lower-cased EVE names."""
+    rally_role_ids: tuple[str, ...] = ()
+    voice_mentions: bool = False
+    here_fallback: bool = True
+
+
+@frozen(kw_only=True)
+class Priority:
+    """Systems whose news ping: known by id and, case-insensitively, by name."""
+
+    ids: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
+    """Lower-cased."""
+
+    def covers(self, system_id: int | None, *names: str | None) -> bool:
+        return system_id in self.ids or any(name.lower() in self.names for name in names if name)
+
+
+@frozen(kw_only=True)
+class Rules:
+    """Everything a decision depends on besides the event, the tracking state and the time."""
+
+    maps: tuple[MapRules, ...]
+    notifications_enabled: bool = True
+    kill_notifications_enabled: bool = True
+    system_notifications_enabled: bool = True
+    character_notifications_enabled: bool = True
+    rally_notifications_enabled: bool = True
+    max_kill_age_s: int = 3600
+    suppress_history: bool = True
+    """Whether kills from before this installation's first start stay silent (STARTUP_SUPPRESSION_SECONDS > 0)."""
+    priority: Priority = Priority()
+
+
+@frozen(kw_only=True)
+class Send:
+    """Tell this channel."""
+
+    kind: Kind
+    slug: str
+    channel: str
+    route: Route
+    claim: str
+    """What must not be told twice: unique together with the channel."""
+    expires_at: datetime
+    """After this moment the message is no longer worth sending (design.md 5.12, how long to retry)."""
+    mention: Mention = Mention()
+    victim_tracked: bool = False
+    attacker_tracked: bool = False
+    system_label: str | None = None
+    """The system's name as this channel should read it; None: the EVE name, if anyone knows it."""
+
+
+@frozen(kw_only=True)
+class Skip:
+    """Tell nobody (of that map), and why."""
+
+    reason: str
+    slug: str | None = None
+
+
+Verdict: TypeAlias = Send | Skip
+
+
+def system_refusal(system: SystemRecord, one: MapRules, priority: Priority, *more_names: str | None) -> str | None:
+    """Why *system* counts for nothing on this map; None when it does count."""
+    eve_names = {name.lower() for name in (system.name, *more_names) if name}
+    if system.system_id in one.system_exclude_ids or not eve_names.isdisjoint(one.system_exclude_names):
+        return "excluded"
+    if not one.track_kspace and not is_jspace(system.system_id):
+        return "kspace_disabled"
+    if one.priority_only and not is_priority(system, priority, *more_names):
+        return "priority_only"
+    return None
+
+
+def is_priority(system: SystemRecord, priority: Priority, *more_names: str | None) -> bool:
+    """Whether *system* pings, by its id or by any name it has."""
+    return priority.covers(system.system_id, system.name, system.custom_name, system.temporary_name, *more_names)
