@@ -1,0 +1,1 @@
+"""Settings: read once at the start into frozen values, with every problem told at once."""
