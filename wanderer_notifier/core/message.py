@@ -47,9 +47,11 @@ class Message:
     embeds: tuple[JsonObject, ...] = ()
     mention: Mention = Mention()
 
-    def body(self, nonce: str) -> JsonObject:
+    def body(self, nonce: str | None = None) -> JsonObject:
         """The body of `POST /channels/{id}/messages`; *nonce* (1-25 characters) makes a repeat harmless."""
-        body: JsonObject = {"allowed_mentions": self.mention.allowed(), "nonce": nonce, "enforce_nonce": True}
+        body: JsonObject = {"allowed_mentions": self.mention.allowed()}
+        if nonce is not None:
+            body |= {"nonce": nonce, "enforce_nonce": True}
         if self.content:
             body["content"] = self.content
         if self.embeds:

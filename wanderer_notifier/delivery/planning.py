@@ -1,0 +1,180 @@
+"""What one arrival amounts to: pure, given the settings, the tracking state and the time."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Literal, assert_never
+
+from attrs import evolve, frozen
+
+from wanderer_notifier.core import mapevents, tracking
+from wanderer_notifier.core.claims import character_claim, nonce_for, system_claim
+from wanderer_notifier.core.events import (
+    Arrival,
+    Change,
+    CharacterRemoved,
+    CharactersLoaded,
+    JsonObject,
+    Kill,
+    KillArrived,
+    KillSource,
+    MapEventArrived,
+    MapLoaded,
+    SystemRemoved,
+)
+from wanderer_notifier.core.killmail import BadKillmail, parse_kill
+from wanderer_notifier.core.render import render, render_text
+from wanderer_notifier.core.rules import Rules, Send, Skip, Verdict, decide_change, decide_kill
+from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.state.outbox import NewRow
+
+
+@frozen
+class Decision:
+    """What was decided about one kill."""
+
+    killmail_id: int
+    source: KillSource
+    age_s: float | None
+    """From the kill to its arrival; None when the mail has no time."""
+    verdicts: tuple[Verdict, ...]
+
+    def reasons(self) -> list[str]:
+        """Why it is not told, one reason a map."""
+        return [verdict.reason for verdict in self.verdicts if isinstance(verdict, Skip)]
+
+    def record(self) -> str:
+        """What is kept for whoever asks why, as JSON."""
+        sent = [
+            {"map": one.slug, "channel": one.channel, "route": one.route}
+            for one in self.verdicts
+            if isinstance(one, Send)
+        ]
+        skipped = [{"map": one.slug, "reason": one.reason} for one in self.verdicts if isinstance(one, Skip)]
+        return json.dumps({"age_s": self.age_s, "sent": sent, "skipped": skipped})
+
+
+@frozen
+class Parked:
+    """An arrival that could not be made sense of: what it was and what was wrong."""
+
+    kind: str
+    raw: str
+    error: str
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What to do about one arrival; carried out in one transaction."""
+
+    rows: tuple[NewRow, ...] = ()
+    releases: tuple[str, ...] = ()
+    """Claims that end, because their subject left the map."""
+    slug: str | None = None
+    known: Tracking | None = None
+    """The new tracking state, if it changed; only the map *slug* differs."""
+    cursor: str | None = None
+    """The stream of *slug* is decided up to here."""
+    decision: Decision | None = None
+    skipped: tuple[Skip, ...] = ()
+    """Refusals other than a kill's."""
+    parked: Parked | None = None
+    event: Literal["ok", "ignored", "malformed"] | None = None
+    """How a map event was understood."""
+
+
+def plan(arrival: Arrival, rules: Rules, known: Tracking, *, now: datetime, first_start: datetime) -> Plan:
+    """Decide on *arrival*; whatever it holds, the answer is a plan, unless our own code is wrong."""
+    match arrival:
+        case KillArrived():
+            return _plan_kill(arrival, rules, known, now, first_start)
+        case MapEventArrived():
+            return _plan_event(arrival, rules, known, now, first_start)
+        case MapLoaded() | CharactersLoaded():
+            state, changes = tracking.apply(known, arrival)
+            made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start)
+            return evolve(made, known=state if state != known else None)
+        case _:
+            assert_never(arrival)
+
+
+def park(arrival: Arrival, error: str) -> Plan:
+    """Keep *arrival* for a person to look at, and go on: its cursor moves with it (cases.md S28)."""
+    match arrival:
+        case KillArrived(raw=raw):
+            return Plan(parked=Parked("kill", json.dumps(raw, default=str), error))
+        case MapEventArrived(slug=slug, event_id=event_id, data=data):
+            return Plan(parked=Parked("map_event", data, error), slug=slug, cursor=event_id, event="malformed")
+        case MapLoaded() | CharactersLoaded():
+            return Plan(parked=Parked("map_list", repr(arrival), error))
+        case _:
+            assert_never(arrival)
+
+
+def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:
+    try:
+        kill = parse_kill(arrival.raw, arrival.system_id)
+    except BadKillmail as bad:
+        return park(arrival, str(bad))
+    verdicts = decide_kill(kill, arrival.source, rules, known, now=now, first_start=first_start)
+    source = {"raw": arrival.raw, "system_id": arrival.system_id}
+    rows = tuple(
+        evolve(_new_row(kill, verdict, arrival.received_at), source=source)
+        for verdict in verdicts
+        if isinstance(verdict, Send)
+    )
+    age_s = (arrival.received_at - kill.time).total_seconds() if kill.time else None
+    return Plan(rows=rows, decision=Decision(kill.killmail_id, arrival.source, age_s, verdicts))
+
+
+def _plan_event(arrival: MapEventArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:
+    try:
+        event = mapevents.parse_event(arrival.slug, arrival.type, arrival.data)
+    except mapevents.BadMapEvent as bad:
+        return park(arrival, str(bad))
+    if isinstance(event, mapevents.Ignored):
+        return Plan(slug=arrival.slug, cursor=arrival.event_id, event="ignored")
+    state, changes = tracking.apply(known, event)
+    made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start)
+    return evolve(made, known=state if state != known else None, cursor=arrival.event_id, event="ok")
+
+
+def _plan_changes(
+    slug: str,
+    changes: tuple[Change, ...],
+    rules: Rules,
+    received_at: datetime,
+    now: datetime,
+    first_start: datetime,
+) -> Plan:
+    rows, skipped, releases = list[NewRow](), list[Skip](), list[str]()
+    for change in changes:
+        for verdict in decide_change(change, rules, now=now, first_start=first_start):
+            if isinstance(verdict, Send):
+                rows.append(_new_row(change, verdict, received_at))
+            else:
+                skipped.append(verdict)
+        if isinstance(change, SystemRemoved):
+            releases.append(system_claim(slug, change.system.system_id))
+        elif isinstance(change, CharacterRemoved):
+            releases.append(character_claim(slug, change.character.character_id))
+    return Plan(rows=tuple(rows), releases=tuple(releases), skipped=tuple(skipped), slug=slug)
+
+
+def _new_row(subject: Kill | Change, send: Send, received_at: datetime) -> NewRow:
+    # A kill is told once for all time, so its nonce follows from the claim alone. A system may leave and come back
+    # within Discord's nonce window: there the moment belongs to what is told, or the second message would vanish.
+    moment = "" if send.kind == "kill" else f"@{received_at.timestamp()}"
+    body: JsonObject = render(subject, send).body()
+    return NewRow(
+        claim=send.claim,
+        channel=send.channel,
+        kind=send.kind,
+        slug=send.slug,
+        body=body,
+        fallback=render_text(subject, send).body(),
+        nonce=nonce_for(send.claim, send.channel + moment),
+        expires_at=send.expires_at,
+        received_at=received_at,
+    )
