@@ -1,0 +1,146 @@
+"""The addresses of Discord's REST API and the shape of its answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from attrs import Factory, field, frozen
+
+from wanderer_notifier.sim.discord_form import JsonObject, Problems, Refusal, invalid_form
+from wanderer_notifier.sim.http import Request
+from wanderer_notifier.sim.ratelimits import HeaderList
+
+VIA = ("Via", "1.1 google")
+"""On every answer that comes from Discord itself; clients take a 429 without it for a block by the edge."""
+
+ROUTES: Sequence[tuple[str, str]] = (
+    ("GET", "/gateway"),
+    ("GET", "/gateway/bot"),
+    ("GET", "/users/@me"),
+    ("GET", "/applications/@me"),
+    ("GET", "/oauth2/applications/@me"),
+    ("GET", "/channels/{c}"),
+    ("GET", "/channels/{c}/messages"),
+    ("POST", "/channels/{c}/messages"),
+    ("GET", "/channels/{c}/messages/{m}"),
+    ("PATCH", "/channels/{c}/messages/{m}"),
+    ("DELETE", "/channels/{c}/messages/{m}"),
+    ("GET", "/guilds/{g}"),
+)
+
+_PREFIX = re.compile(r"/api(?:/v(?P<version>\d+))?(?P<rest>/.*)")
+_PATTERNS = [
+    (method, template, re.compile(re.sub(r"\{(\w)\}", r"(?P<\1>[^/]+)", template) + "/?"))
+    for method, template in ROUTES
+]
+
+
+@frozen(kw_only=True)
+class Reply:
+    """An answer before it is put on the wire."""
+
+    status: int
+    body: bytes = b""
+    headers: HeaderList = Factory(list)
+    content_type: str = "application/json"
+    """Exactly so: with a charset behind it discord.py takes the body for text (discord.md 5.1)."""
+    from_edge: bool = False
+
+    def all_headers(self) -> HeaderList:
+        """The headers as sent, without the length."""
+        start = [("Server", "cloudflare")] if self.from_edge else [VIA]
+        kind = [] if self.status == 204 else [("Content-Type", self.content_type)]
+        return [*start, *kind, *self.headers]
+
+    def plus(self, headers: HeaderList) -> Reply:
+        """The same answer with more headers."""
+        return Reply(
+            status=self.status,
+            body=self.body,
+            headers=[*self.headers, *headers],
+            content_type=self.content_type,
+            from_edge=self.from_edge,
+        )
+
+
+@frozen(kw_only=True)
+class Call:
+    """Where a request goes: the route's template, which names its bucket, and the ids in the path."""
+
+    route: str
+    ids: dict[str, str] = field(factory=dict)
+
+    @property
+    def channel(self) -> str | None:
+        return self.ids.get("c")
+
+    @property
+    def major(self) -> str:
+        """The parameter that separates buckets of one route (discord.md 3.2)."""
+        return self.ids.get("c") or self.ids.get("g") or ""
+
+
+def find_route(method: str, path: str) -> Call | Reply:
+    """The route of a request, or the answer when there is none: 404, 405, or 400 for another API version."""
+    prefix = _PREFIX.fullmatch(path)
+    if prefix is None:
+        return refuse(404, 0, "404: Not Found")
+    if prefix["version"] != "10":
+        return refuse(400, 50041, "Invalid API version")
+    matches = [(known, template, pattern.fullmatch(prefix["rest"])) for known, template, pattern in _PATTERNS]
+    there = [(known, template, match) for known, template, match in matches if match]
+    for known, template, match in there:
+        if known == method:
+            return Call(route=f"{method} {template}", ids=match.groupdict())
+    return refuse(405, 0, "405: Method Not Allowed") if there else refuse(404, 0, "404: Not Found")
+
+
+def give(body: JsonObject | list[JsonObject], status: int = 200) -> Reply:
+    """A JSON answer."""
+    return Reply(status=status, body=json.dumps(body).encode())
+
+
+def refuse(status: int, code: int, message: str) -> Reply:
+    """A JSON error without a tree; code 0 is the generic one."""
+    return give(Refusal(status=status, code=code, message=message).body(), status)
+
+
+def page(status: int, title: str, *, code: int | None = None) -> Reply:
+    """What the edge in front of Discord answers: HTML, and none of Discord's headers."""
+    detail = f"error code: {code or status}"
+    head = f"<head><title>{title}</title></head>"
+    body = f"<!DOCTYPE html>\n<html>{head}<body><h1>{title}</h1><p>{detail}</p></body></html>\n"
+    return Reply(status=status, body=body.encode(), content_type="text/html; charset=UTF-8", from_edge=True)
+
+
+def upstream_error(status: int) -> Reply:
+    """How an error of this status looks when Discord has trouble of its own (discord.md 3.4)."""
+    words = {500: "Internal Server Error", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
+    if status in words:
+        return refuse(status, 0, f"{status}: {words[status]}")
+    if status < 500:
+        return refuse(status, 0, f"{status}: Bad Request")
+    return page(status, "Bad gateway" if status == 502 else "discord.com is having a moment")
+
+
+def tell(refusal: Refusal) -> Reply:
+    """A refusal as an answer."""
+    return give(refusal.body(), refusal.status)
+
+
+def read_form(request: Request, check: Callable[[object], JsonObject | Refusal]) -> JsonObject | Reply:
+    """The checked JSON body of a request, or the answer that refuses it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        problems = Problems()
+        allowed = "'application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'"
+        problems.add((), "CONTENT_TYPE_INVALID", f'Expected "Content-Type" header to be one of {{{allowed}}}.')
+        return tell(invalid_form(problems.tree))
+    try:
+        body = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return refuse(400, 50109, "The request body contains invalid JSON.")
+    checked = check(body)
+    return tell(checked) if isinstance(checked, Refusal) else checked
