@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanderer_notifier.state import closures, outbox
+from wanderer_notifier.state import closures, outbox, overflow
 from wanderer_notifier.state.closures import Closure
 from wanderer_notifier.state.outbox import NewRow, nonce_for
 
@@ -93,6 +93,18 @@ def test_only_one_can_begin_a_row(conn: sqlite3.Connection) -> None:
     assert not outbox.begin(conn, row, T0)
 
 
+def test_a_settled_row_stays_settled_whatever_another_process_notes_late(conn: sqlite3.Connection) -> None:
+    (row_id,) = put(conn, "kill:1")
+    outbox.begin(conn, row_id, T0)
+    outbox.sent(conn, row_id, "m1", T0)
+    outbox.requeue(conn, row_id, T0, "cut", unknown=True)
+    outbox.reduce(conn, row_id, {"content": "less"}, "n", "400")
+    outbox.dead(conn, row_id, "expired", T0)
+    row = outbox.row(conn, row_id)
+    assert row is not None
+    assert (row.state, row.message_id) == ("sent", "m1")
+
+
 def test_unknown_counts_from_the_first_attempt_that_may_have_posted(conn: sqlite3.Connection) -> None:
     (row_id,) = put(conn, "kill:1")
 
@@ -141,15 +153,18 @@ def test_a_refused_body_is_replaced_and_kept(conn: sqlite3.Connection) -> None:
 def test_when_full_the_oldest_kills_go_first_and_are_counted(
     conn: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "CAPACITY", 3)
+    monkeypatch.setattr(overflow, "CAPACITY", 3)
     put(conn, "system:30000142", "kill:1", "kill:2")
     put(conn, "kill:3", "rally:1", channel="200")
     counts = outbox.counts(conn)
     assert (counts.queued, counts.dead, dict(counts.dead_by_reason)) == (3, 2, {"overflow": 2})
-    assert [row.claim for row in outbox.take_overflowed(conn)] == ["kill:1", "kill:2"]
-    assert outbox.take_overflowed(conn) == ()
-    assert (outbox.take_unsummarised(conn, "100"), outbox.take_unsummarised(conn, "100")) == (2, 0)
-    assert outbox.take_unsummarised(conn, "200") == 0
+    assert overflow.overflowed(conn)
+    assert [row.claim for row in overflow.take_overflowed(conn)] == ["kill:1", "kill:2"]
+    assert overflow.take_overflowed(conn) == ()
+    assert not overflow.overflowed(conn)
+    assert (overflow.unsummarised(conn, "100"), overflow.unsummarised(conn, "200")) == (2, 0)
+    overflow.summarised(conn, "100")
+    assert overflow.unsummarised(conn, "100") == 0
     put(conn, "rally:2", "rally:3")
     assert {row.claim for row in outbox.rows(conn, "queued")} == {"rally:1", "rally:2", "rally:3"}
     assert outbox.enqueue(conn, new("kill:1")) is None  # dropped is not forgotten: a replay does not bring it back

@@ -48,7 +48,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX outbox_waiting ON outbox (channel, id) WHERE state IN ('queued', 'sending')",
         "CREATE INDEX outbox_by_kind ON outbox (kind <> 'kill', id) WHERE state = 'queued'",
         "CREATE INDEX outbox_done ON outbox (done_at) WHERE state IN ('sent', 'dead')",
-        "CREATE INDEX outbox_untold ON outbox (told, channel) WHERE state = 'dead' AND reason = 'overflow'",
+        "CREATE INDEX outbox_untold ON outbox (channel) WHERE state = 'dead' AND reason = 'overflow' AND told < 3",
         # A channel that Discord refuses as a whole: since when, how often in a row, and until when it rests.
         """
         CREATE TABLE closure (

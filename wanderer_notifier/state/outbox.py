@@ -7,6 +7,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.state.overflow import make_room
 from wanderer_notifier.state.rows import Counts, NewRow, Row, RowState, nonce_for, read_rows, time_of
 
 __all__ = [
@@ -32,15 +33,11 @@ __all__ = [
     "row",
     "rows",
     "sent",
-    "take_overflowed",
-    "take_unsummarised",
 ]
 
-CAPACITY = 1_000  # style.md 4.3
 CLAIM_DAYS = 7  # design.md 5.12: kill and rally; system and character until their removal
 HISTORY_DAYS = 7
 HISTORY_ROWS = 20_000
-OVERFLOW = "overflow"
 
 
 # --- putting in ---------------------------------------------------------------------------------------------------
@@ -51,8 +48,8 @@ def enqueue(conn: sqlite3.Connection, row: NewRow, now: datetime | None = None) 
 
     Its id, or None when that claim was already made for that channel.
 
-    Nothing else de-duplicates: two callers with the same claim get one row between them. When more than `CAPACITY`
-    rows wait, the oldest kills (then the oldest of the rest) become dead, reason `overflow`.
+    Nothing else de-duplicates: two callers with the same claim get one row between them. When too many
+    rows wait, the oldest make room (`state.overflow`).
     """
     at = now or row.received_at
     made = conn.execute(
@@ -79,7 +76,7 @@ def enqueue(conn: sqlite3.Connection, row: NewRow, now: datetime | None = None) 
             row.expires_at.timestamp(),
         ),
     )
-    _make_room(conn, at)
+    make_room(conn, at)
     return inserted.lastrowid
 
 
@@ -95,19 +92,6 @@ def release(conn: sqlite3.Connection, claim_prefix: str) -> int:
         "DELETE FROM claim WHERE substr(claim, 1, ?) = ?", (len(claim_prefix), claim_prefix)
     )  # not LIKE: a slug may contain % or _
     return released.rowcount
-
-
-def _make_room(conn: sqlite3.Connection, now: datetime) -> None:
-    (queued,) = conn.execute("SELECT count(*) FROM outbox WHERE state = 'queued'").fetchone()
-    if queued > CAPACITY:
-        conn.execute(
-            """
-            UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id IN (
-                SELECT id FROM outbox WHERE state = 'queued' ORDER BY kind <> 'kill', id LIMIT ?
-            )
-            """,
-            (OVERFLOW, now.timestamp(), queued - CAPACITY),
-        )
 
 
 # --- working through ----------------------------------------------------------------------------------------------
@@ -131,7 +115,7 @@ def begin(conn: sqlite3.Connection, row_id: int, now: datetime) -> bool:
 
 
 def sent(conn: sqlite3.Connection, row_id: int, message_id: str, now: datetime) -> None:
-    """Discord has the message."""
+    """Discord has the message; final, whatever another process still tries to note about the row."""
     conn.execute(
         "UPDATE outbox SET state = 'sent', message_id = ?, done_at = ?, reason = NULL WHERE id = ?",
         (message_id, now.timestamp(), row_id),
@@ -144,7 +128,7 @@ def requeue(conn: sqlite3.Connection, row_id: int, next_at: datetime, reason: st
         """
         UPDATE outbox SET state = 'queued', next_at = ?, reason = ?,
             first_unknown_at = CASE WHEN ? THEN coalesce(first_unknown_at, begun_at) ELSE first_unknown_at END
-        WHERE id = ?
+        WHERE id = ? AND state IN ('queued', 'sending')
         """,
         (next_at.timestamp(), reason[:500], unknown, row_id),
     )
@@ -161,7 +145,7 @@ def reduce(conn: sqlite3.Connection, row_id: int, body: JsonObject, nonce: str, 
         """
         UPDATE outbox SET state = 'queued', fallback = body, body = ?, nonce = ?, reduced = 1, next_at = 0,
             first_unknown_at = NULL, reason = ?
-        WHERE id = ?
+        WHERE id = ? AND state IN ('queued', 'sending')
         """,
         (json.dumps(body), nonce, reason[:500], row_id),
     )
@@ -170,7 +154,7 @@ def reduce(conn: sqlite3.Connection, row_id: int, body: JsonObject, nonce: str, 
 def dead(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> None:
     """Give the row up, visibly."""
     conn.execute(
-        "UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id = ?",
+        "UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id = ? AND state IN ('queued', 'sending')",
         (reason[:500], now.timestamp(), row_id),
     )
 
@@ -222,28 +206,6 @@ def rows(conn: sqlite3.Connection, state: RowState | None = None, limit: int = 1
 def row(conn: sqlite3.Connection, row_id: int) -> Row | None:
     """The row with that id."""
     return next(read_rows(conn.execute("SELECT * FROM outbox WHERE id = ?", (row_id,))), None)
-
-
-def take_overflowed(conn: sqlite3.Connection) -> tuple[Row, ...]:
-    """The rows lost to overflow that this function has not given back before."""
-    taken = tuple(
-        read_rows(
-            conn.execute(
-                "SELECT * FROM outbox WHERE state = 'dead' AND reason = 'overflow' AND told = 0 ORDER BY id LIMIT 1000"
-            )
-        )
-    )
-    conn.executemany("UPDATE outbox SET told = 1 WHERE id = ?", [(lost.id,) for lost in taken])
-    return taken
-
-
-def take_unsummarised(conn: sqlite3.Connection, channel: str) -> int:
-    """How many messages of *channel* were lost to overflow since this function was last asked."""
-    found = conn.execute(
-        "UPDATE outbox SET told = 2 WHERE state = 'dead' AND reason = 'overflow' AND told = 1 AND channel = ?",
-        (channel,),
-    )
-    return found.rowcount
 
 
 # --- looking after ------------------------------------------------------------------------------------------------
