@@ -139,17 +139,22 @@ class Exchange:
         self._over = True
 
     async def upgrade(
-        self, *, max_message_size: int = 2**20, message_queue_size: int = 64
+        self,
+        *,
+        max_message_size: int = 2**20,
+        message_queue_size: int = 64,
+        on_bytes: Callable[[], None] = lambda: None,
     ) -> trio_websocket.WebSocketRequest:
         """Hand the connection to a WebSocket, which lives until the handler returns; call `accept()` on the result.
 
-        Raises `Gone` after answering 400 when the request is not a WebSocket handshake.
+        *on_bytes* is called whenever anything arrives, pings included. Raises `Gone` after answering 400 when the
+        request is not a WebSocket handshake.
         """
         if not self.wants_websocket:
             await self.respond(400, [("connection", "close")], b"not a WebSocket handshake")
             raise Gone("not a WebSocket handshake")
         self._over = True
-        replayed = _Replayed(self._stream, self._seen + bytes(self._late))
+        replayed = _Replayed(self._stream, self._seen + bytes(self._late), on_bytes)
         return await trio_websocket.wrap_server_stream(
             self._nursery, replayed, message_queue_size=message_queue_size, max_message_size=max_message_size
         )
@@ -297,13 +302,16 @@ async def _refuse(connection: h11.Connection, stream: trio.abc.Stream, error: h1
 class _Replayed(trio.abc.Stream):
     """A stream that first gives back the bytes which were already read from it."""
 
-    def __init__(self, stream: trio.abc.Stream, seen: bytes) -> None:
+    def __init__(self, stream: trio.abc.Stream, seen: bytes, on_bytes: Callable[[], None]) -> None:
         self._stream = stream
         self._seen = seen
+        self._on_bytes = on_bytes
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         if not self._seen:
-            return await self._stream.receive_some(max_bytes)
+            data = await self._stream.receive_some(max_bytes)
+            self._on_bytes()
+            return data
         await trio.lowlevel.checkpoint()
         size = len(self._seen) if max_bytes is None else max_bytes
         given, self._seen = self._seen[:size], self._seen[size:]
