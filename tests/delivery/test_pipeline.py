@@ -1,0 +1,280 @@
+"""The pipeline against a real database: what arrives is decided once, committed once, and nothing stops it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from wanderer_notifier.core.events import (
+    Arrival,
+    CharacterRecord,
+    KillArrived,
+    MapEventArrived,
+    MapLoaded,
+    SystemRecord,
+)
+from wanderer_notifier.core.rules import Channels, MapRules, Rules
+from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
+from wanderer_notifier.runtime.health import Health
+from wanderer_notifier.runtime.metrics import Metrics
+from wanderer_notifier.runtime.watch import Watch
+from wanderer_notifier.state import memory, outbox
+from wanderer_notifier.state.store import DiskFull, Store
+
+T = TypeVar("T")
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+FIRST = NOW - timedelta(days=3)
+RULES = Rules(maps=(MapRules(slug="home", channels=Channels(primary="100", system_kill="200", character_kill="300")),))
+LOADED = MapLoaded(
+    slug="home",
+    systems=(SystemRecord(system_id=31000123, name="J123456", custom_name="Home"),),
+    characters=(CharacterRecord(character_id=95000001, name="Vela Ostrander"),),
+    gap_s=None,
+    received_at=NOW,
+)
+
+
+async def inline(sync_fn: Callable[[], T], /, *, limiter: trio.CapacityLimiter | None = None) -> T:
+    return sync_fn()
+
+
+def failing(error: Exception, *, times: int) -> Store:
+    """A store in memory whose first *times* writes fail with *error*."""
+    left = iter(range(times))
+
+    async def run(sync_fn: Callable[[], T], /, *, limiter: trio.CapacityLimiter | None = None) -> T:
+        if next(left, None) is not None:
+            raise error
+        return sync_fn()
+
+    return Store.open(":memory:", run=run)
+
+
+class Rig:
+    """A pipeline with an in-memory database, and what came of it."""
+
+    def __init__(self, store: Store | None = None, rules: Callable[[], Rules] = lambda: RULES) -> None:
+        self.store = store or Store.open(":memory:", run=inline)
+        self.storage_states = list[str]()
+        self.health = Health(
+            lambda: NOW, lambda view: self.storage_states.append(f"{view.state} {view.reason}".strip())
+        )
+        self.known = Watch(Tracking())
+        self.metrics = Metrics()
+        self.woken: list[str] = []
+        self.pipeline = Pipeline(
+            self.store,
+            rules,
+            self.known,
+            first_start=FIRST,
+            now=lambda: NOW,
+            metrics=self.metrics,
+            storage=self.health.component("data_dir"),
+            wake=self.woken.extend,
+            roll=lambda: 0.0,
+        )
+
+    async def feed(self, *arrivals: Arrival) -> None:
+        for arrival in arrivals:
+            await self.pipeline.handle(arrival)
+
+    async def rows(self) -> list[outbox.Row]:
+        return list(reversed(await self.store.read(lambda conn: outbox.rows(conn, limit=10_000))))
+
+    async def told(self) -> list[tuple[str, str]]:
+        return [(row.claim, row.channel) for row in await self.rows()]
+
+    async def parked(self) -> list[memory.Parked]:
+        return list(await self.store.read(memory.parked))
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def kill(killmail_id: Any = 128000001, system_id: int = 31000123, **more: Any) -> KillArrived:
+    raw = {
+        "killmail_id": killmail_id,
+        "kill_time": (NOW - timedelta(seconds=60)).isoformat(),
+        "system_id": system_id,
+        "victim": {"character_id": 95000009, "corporation_id": 98000900, "ship_type_id": 587},
+        "attackers": [{"character_id": 95000008, "corporation_id": 98000800, "final_blow": True}],
+        "zkb": {"hash": "a", "totalValue": 1e8},
+        **more,
+    }
+    return KillArrived(raw=raw, system_id=system_id, source="live", received_at=NOW)
+
+
+def event(kind: str, event_id: str = "01M88037WFFP8SZT9208SNK8BC", **payload: Any) -> MapEventArrived:
+    data = {"id": event_id, "type": kind, "map_id": "m", "timestamp": NOW.isoformat(), "payload": payload}
+    return MapEventArrived(slug="home", event_id=event_id, type=kind, data=json.dumps(data), received_at=NOW)
+
+
+async def test_four_copies_of_a_kill_become_one_row() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, kill(), kill(), kill(), kill())
+    assert await rig.told() == [("kill:128000001", "200")]
+    assert rig.woken == ["200"]
+    assert rig.count("notifier_killmails_skipped_total", reason="duplicate") == 3
+
+
+async def test_a_kill_seen_before_its_system_was_tracked_is_told_when_seen_again() -> None:
+    rig = Rig()
+    await rig.feed(kill(), LOADED, kill())
+    assert await rig.told() == [("kill:128000001", "200")]
+
+
+async def test_a_malformed_kill_is_parked_and_the_next_one_told() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, kill(killmail_id=None), kill())
+    assert await rig.told() == [("kill:128000001", "200")]
+    (parked,) = await rig.parked()
+    assert (parked.kind, parked.error) == ("kill", "missing_killmail_id")
+    assert rig.count("notifier_parked_events_total", kind="kill") == 1
+
+
+async def test_an_event_that_makes_our_own_code_fail_is_parked_and_the_feed_goes_on() -> None:
+    turns = iter([True, False, True])  # load, first kill, second kill
+
+    def rules() -> Rules:
+        if next(turns):
+            return RULES
+        raise RuntimeError("a rule of ours is broken")
+
+    rig = Rig(rules=rules)
+    await rig.feed(LOADED, kill(1), kill(2))
+    assert await rig.told() == [("kill:2", "200")]
+    (parked,) = await rig.parked()
+    assert "a rule of ours is broken" in parked.error
+    assert json.loads(parked.raw)["killmail_id"] == 1
+
+
+async def test_the_cursor_commits_with_what_was_decided_and_moves_past_parked_events() -> None:
+    rig = Rig()
+    good, bad = "01M88037WFFP8SZT9208SNK8BC", "01M88038TTVVCSAXZ48TXC7PNT"
+    await rig.feed(LOADED, event("add_system", good, solar_system_id=31000124, name="J100001"))
+    assert await rig.store.read(lambda conn: memory.get_cursor(conn, cursor_name("home"))) == good
+    torn = MapEventArrived(slug="home", event_id=bad, type="add_system", data="{torn", received_at=NOW)
+    await rig.feed(torn)
+    assert await rig.store.read(lambda conn: memory.get_cursor(conn, cursor_name("home"))) == bad
+    assert [parked.kind for parked in await rig.parked()] == ["map_event"]
+
+
+async def test_the_first_load_is_silent_and_later_additions_are_told() -> None:
+    rig = Rig()
+    await rig.feed(LOADED)
+    assert await rig.told() == []
+    await rig.feed(event("add_system", solar_system_id=31000124, name="J100001"))
+    assert await rig.told() == [("system:home:31000124", "100")]
+
+
+async def test_a_system_that_left_and_came_back_is_told_again_with_a_nonce_of_its_own() -> None:
+    """Within Discord's nonce window an equal nonce would swallow the second message."""
+    rig = Rig()
+    added = event("add_system", solar_system_id=31000124, name="J100001")
+    later = MapEventArrived(**{**_fields(added), "received_at": NOW + timedelta(seconds=20)})
+    await rig.feed(LOADED, added, event("deleted_system", solar_system_id=31000124), later)
+    first, second = await rig.rows()
+    assert first.claim == second.claim == "system:home:31000124"
+    assert first.nonce != second.nonce
+
+
+def _fields(arrival: MapEventArrived) -> dict[str, Any]:
+    return {name: getattr(arrival, name) for name in ("slug", "event_id", "type", "data", "received_at")}
+
+
+async def test_removing_a_system_releases_exactly_its_own_claim() -> None:
+    rig = Rig()
+    await rig.feed(
+        LOADED,
+        event("add_system", solar_system_id=31000124, name="J100001"),
+        event("add_system", solar_system_id=310001240, name="J100002"),
+        event("deleted_system", solar_system_id=31000124),
+    )
+    claimed = await rig.store.read(lambda conn: outbox.claimed(conn, "system:home:310001240", "100"))
+    assert claimed
+
+
+async def test_tracking_survives_a_restart() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, event("add_system", solar_system_id=31000124, name="J100001"))
+    known = await rig.store.read(memory.load_tracking)
+    assert known.system_ids() == {31000123, 31000124}
+    assert known.maps["home"].systems[31000123].custom_name == "Home"
+
+
+async def test_a_restart_with_the_same_database_tells_nothing_twice() -> None:
+    first = Rig()
+    await first.feed(LOADED, kill(), event("add_system", solar_system_id=31000124, name="J100001"))
+    second = Rig(first.store)
+    second.known.set(await first.store.read(memory.load_tracking))
+    await second.feed(kill(), event("add_system", solar_system_id=31000124, name="J100001"))
+    assert await second.told() == [("kill:128000001", "200"), ("system:home:31000124", "100")]
+
+
+async def test_a_failing_disk_is_waited_for_and_nothing_is_lost(autojump_clock: MockClock) -> None:
+    rig = Rig(failing(DiskFull("no room left to write notifier.db"), times=3))
+    await rig.feed(LOADED, kill())
+    assert await rig.told() == [("kill:128000001", "200")]
+    assert rig.storage_states == ["failed cannot commit: no room left to write notifier.db", "ok"]
+
+
+async def test_an_interrupted_arrival_is_taken_up_again() -> None:
+    rig = Rig(failing(RuntimeError("something unforeseen"), times=1))
+    send, receive = trio.open_memory_channel[Arrival](3)
+    for arrival in (LOADED, kill(1), kill(2)):
+        await send.send(arrival)
+    send.close()
+    with pytest.raises(RuntimeError):
+        await rig.pipeline.run(receive)
+    await rig.pipeline.run(receive)
+    assert await rig.told() == [("kill:1", "200"), ("kill:2", "200")]
+
+
+async def test_every_decision_is_on_record() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, kill(1), kill(1), kill(2, system_id=30000142))
+    told = await rig.store.read(lambda conn: memory.decisions_for(conn, 1))
+    untold = await rig.store.read(lambda conn: memory.decisions_for(conn, 2))
+    assert [one.outcome["sent"] for one in told] == [[{"map": "home", "channel": "200", "route": "system_kill"}]]
+    assert [one.outcome["skipped"] for one in untold] == [[{"map": None, "reason": "not_tracked"}]]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=6),
+    max_leaves=15,
+)
+killish = st.fixed_dictionaries(
+    {},
+    optional={
+        "killmail_id": json_values,
+        "kill_time": json_values,
+        "system_id": st.just(31000123) | json_values,
+        "victim": json_values,
+        "attackers": st.lists(json_values, max_size=3) | json_values,
+        "zkb": json_values,
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(raw=json_values | killish, data=st.text(max_size=60) | json_values.map(json.dumps))
+async def test_nothing_that_arrives_stops_the_pipeline(raw: object, data: str) -> None:
+    rig = Rig()
+    await rig.feed(
+        LOADED,
+        KillArrived(raw=raw, system_id=31000123, source="live", received_at=NOW),
+        MapEventArrived(slug="home", event_id="01", type="add_system", data=data, received_at=NOW),
+        kill(7),
+    )
+    assert ("kill:7", "200") in await rig.told()
+    rig.store.close()
