@@ -76,6 +76,7 @@ class Rig:
             rules,
             self.known,
             first_start=FIRST,
+            cursors={},
             now=lambda: NOW,
             metrics=self.metrics,
             storage=self.health.component("data_dir"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -45,24 +45,50 @@ async def keep_house(
             if view.state == "ok" and view.name.startswith("map_stream:")
         ]
 
-        def round_(conn: sqlite3.Connection, alive: list[str] = alive, pruning: bool = pruning) -> Mapping[str, int]:
+        def round_(conn: sqlite3.Connection, alive: list[str] = alive, pruning: bool = pruning) -> outbox.Counts:
             moment = now()
-            memory.mark_alive(conn, moment)
+            memory.set_meta(conn, "alive_at", moment.isoformat())
             for slug in alive:
-                memory.mark_heard(conn, slug, moment)
+                memory.heard(conn, slug, moment)
             if pruning:
                 outbox.prune(conn, moment)
-                memory.prune(conn, moment)
+                memory.prune_decisions(conn, moment)
             return outbox.counts(conn)
 
         try:
-            vitals.queue = await store.write(round_)
+            counts = await store.write(round_)
         except StoreError as error:
             storage.to("failed", str(error))
             log.error("storage_probe_failed", reason=str(error))
         else:
             storage.to("ok")
-            metrics.queue_length.set(vitals.queue.get("queued", 0) + vitals.queue.get("sending", 0))
+            vitals.queue = {
+                "queued": counts.queued,
+                "sending": counts.sending,
+                "sent": counts.sent,
+                "dead": counts.dead,
+                **{f"dead_{reason}": count for reason, count in counts.dead_by_reason.items()},
+            }
+            metrics.queue_length.set(counts.queued + counts.sending)
             if pruning:
                 next_prune = trio.current_time() + PRUNE_S
         await trio.sleep(PROBE_S)
+
+
+def note_start(conn: sqlite3.Connection, moment: datetime) -> int:
+    """Note that a run begins; how many runs before it ended without saying so (operations.md OPS-87)."""
+    unclean = int(memory.get_meta(conn, "unclean_ends") or 0)
+    if memory.get_meta(conn, "running_since") is not None:
+        unclean += 1
+        memory.set_meta(conn, "unclean_ends", str(unclean))
+        last_sign = memory.get_meta(conn, "alive_at")
+        log.warning("previous_run_ended_unexpectedly", last_sign=last_sign, unclean_ends=unclean)
+    memory.set_meta(conn, "running_since", moment.isoformat())
+    return unclean
+
+
+def note_end(conn: sqlite3.Connection, moment: datetime) -> outbox.Counts:
+    """Note that this run ends in order; the figures of the outbox as it is left."""
+    conn.execute("DELETE FROM meta WHERE name = 'running_since'")
+    memory.set_meta(conn, "alive_at", moment.isoformat())
+    return outbox.counts(conn)

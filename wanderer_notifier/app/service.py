@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 import trio
 
 from wanderer_notifier import __version__
-from wanderer_notifier.app.housekeeping import keep_house, tick
+from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start, tick
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
 from wanderer_notifier.app.snapshot import Vitals, gather
@@ -20,8 +21,9 @@ from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
-from wanderer_notifier.delivery.pipeline import Pipeline
-from wanderer_notifier.discord.rest import DiscordRest
+from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
+from wanderer_notifier.discord.rest import DiscordRest, identify
+from wanderer_notifier.feeds.kill_audience import AudienceName
 from wanderer_notifier.feeds.kills import follow_kills
 from wanderer_notifier.feeds.maps import MapSource, follow_map
 from wanderer_notifier.net.client import Upstream
@@ -29,7 +31,7 @@ from wanderer_notifier.net.dial import Dial
 from wanderer_notifier.runtime import logs
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
-from wanderer_notifier.runtime.supervise import BudgetSpent, describe, leaves, run_essential
+from wanderer_notifier.runtime.supervise import BudgetSpent, describe, run_essential
 from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state import memory
 from wanderer_notifier.state.store import Store, StoreError
@@ -40,7 +42,7 @@ log = structlog.get_logger("app")
 EX_OK, EX_SOFTWARE, EX_OSFILE, EX_INTERRUPTED = 0, 70, 71, 130
 ARRIVALS = 256
 """Between feeds and pipeline; when full the feeds wait and TCP pushes back (style.md 4.3)."""
-CONTACT = "https://github.com/wanderer-notifier/wanderer-notifier"
+ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
 
 
 def main(settings: Settings) -> int:
@@ -135,6 +137,7 @@ class _Service:
             lambda: settings.rules,
             self.known,
             first_start=self.first_start,
+            cursors=self.cursors,
             now=self.now,
             metrics=self.metrics,
             storage=self.health.component("data_dir"),
@@ -167,7 +170,7 @@ class _Service:
                     task_status.started(port)
                     async with trio.open_nursery() as work:
                         work.start_soon(self._essential, "delivery", partial(delivery.run, stop=drained))
-                        work.start_soon(self._run_feeds, intake, arrivals_in, map_api)
+                        work.start_soon(self._run_feeds, intake, arrivals_in, map_api, pipeline)
                         self.vitals.running = True
                         await self._essential("pipeline", partial(pipeline.run, arrivals_out))
                         drained.set()  # nothing will be queued any more: delivery may end when it has sent what it can
@@ -184,18 +187,21 @@ class _Service:
     def _remember(self, conn: sqlite3.Connection) -> None:
         moment = self.now()
         self.first_start = memory.first_start(conn, moment)
-        self.vitals.unclean_starts = memory.note_start(conn, moment)
-        self.known.set(memory.load_tracking(conn))
+        self.vitals.unclean_starts = note_start(conn, moment)
+        slugs = {each.slug for each in self.settings.rules.maps}
+        stored = memory.load_tracking(conn)
+        self.known.set(Tracking(maps={slug: state for slug, state in stored.maps.items() if slug in slugs}))
         self._publish_wanted(self.known.value)
+        self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in slugs}
+        self.last_heard = {slug: memory.last_heard(conn, slug) for slug in slugs}
 
     def _discord_api(self) -> Upstream:
-        token = self.settings.discord.token.reveal()
-        headers = {"Authorization": f"Bot {token}", "User-Agent": f"DiscordBot ({CONTACT}, {__version__})"}
+        discord = self.settings.discord
         return Upstream(
             "discord",
-            self.settings.discord.api_url,
+            discord.api_url,
             dial=self.dial,
-            headers=headers,
+            headers=identify(discord.token.reveal(), __version__, ABOUT),
             observe=self.metrics.http_done,
             roll=self.roll,
         )
@@ -203,7 +209,7 @@ class _Service:
     def _map_api(self) -> Upstream:
         headers = {
             "Authorization": f"Bearer {self.settings.map.api_key.reveal()}",
-            "User-Agent": f"wanderer-notifier/{__version__} (+{CONTACT})",
+            "User-Agent": f"wanderer-notifier/{__version__} (+{ABOUT})",
         }
         return Upstream(
             "map",
@@ -243,7 +249,7 @@ class _Service:
         log.info("web_listening", bind=web.bind, port=port)
         return port
 
-    async def _essential(self, name: str, body: partial[object]) -> None:
+    async def _essential(self, name: str, body: Callable[[], Awaitable[None]]) -> None:
         try:
             await run_essential(
                 name, body, roll=self.roll, restarted=lambda task: self.metrics.task_restarts.labels(task).inc()
@@ -253,7 +259,11 @@ class _Service:
             raise
 
     async def _run_feeds(
-        self, intake: trio.CancelScope, arrivals: trio.MemorySendChannel[Arrival], map_api: Upstream
+        self,
+        intake: trio.CancelScope,
+        arrivals: trio.MemorySendChannel[Arrival],
+        map_api: Upstream,
+        pipeline: Pipeline,
     ) -> None:
         """All feeds until *intake* is cancelled; closing *arrivals* then lets the pipeline run dry and end."""
         settings = self.settings
@@ -261,8 +271,10 @@ class _Service:
             with intake:
                 async with trio.open_nursery() as feeds:
                     for slug in (each.slug for each in settings.rules.maps):
-                        feeds.start_soon(self._follow_map, slug, map_api, arrivals, name=f"map {slug}")
-                    for audience, wanted in (("systems", self.systems), ("characters", self.characters)):
+                        feeds.start_soon(self._follow_map, slug, map_api, pipeline, arrivals, name=f"map {slug}")
+                    audiences: dict[AudienceName, Watch[frozenset[int]]]
+                    audiences = {"systems": self.systems, "characters": self.characters}
+                    for audience, wanted in audiences.items():
                         follow = partial(
                             follow_kills,
                             audience,
@@ -276,8 +288,24 @@ class _Service:
                         )
                         feeds.start_soon(follow, name=f"kill feed: {audience}")
 
-    async def _follow_map(self, slug: str, api: Upstream, arrivals: trio.MemorySendChannel[Arrival]) -> None:
-        raise NotImplementedError
+    async def _follow_map(
+        self, slug: str, api: Upstream, pipeline: Pipeline, arrivals: trio.MemorySendChannel[Arrival]
+    ) -> None:
+        sse = self.settings.sse
+
+        async def seed(event_id: str) -> None:
+            await self.store.write(lambda conn: memory.set_cursor(conn, cursor_name(slug), event_id))
+
+        await follow_map(
+            MapSource(slug=slug, api=api, silence_s=sse.recv_timeout_s),
+            arrivals,
+            component=self.health.component,
+            cursor=lambda: pipeline.cursor(slug),
+            last_heard=self.last_heard.get(slug),
+            now=self.now,
+            roll=self.roll,
+            seed_cursor=seed,
+        )
 
     # --- small duties ---
 
@@ -297,18 +325,39 @@ class _Service:
         self.vitals.stopping = True
 
     def _delivered(self, result: Delivered) -> None:
-        self.metrics.notifications.labels(result.kind, result.slug, result.result).inc()
+        """One line and one count for every attempt; the end of a row is what an operator looks for."""
+        metrics = self.metrics
+        metrics.notifications.labels(result.kind, result.slug, result.result).inc()
+        if result.result in ("sent", "found"):
+            metrics.delivery_seconds.labels(result.kind).observe(max(result.latency_s, 0.0))
+            level, event = logging.INFO, "notification_sent"
+        elif result.final:
+            metrics.dropped.labels(result.result).inc()
+            level, event = logging.ERROR, "notification_given_up"
+        else:
+            if result.result == "limited":
+                metrics.discord_429.labels(result.reason or "user").inc()
+            level, event = logging.INFO, "notification_not_yet_sent"
+        log.log(
+            level,
+            event,
+            kind=result.kind,
+            map=result.slug,
+            channel_id=result.channel,
+            claim=result.claim,
+            result=result.result,
+            reason=result.reason,
+            attempts=result.attempts,
+            seconds=round(result.latency_s, 3),
+        )
 
     async def _farewell(self, ending: Ending) -> int:
         with trio.CancelScope(shield=True):
             try:
-                counts = await self.store.write(partial(memory.note_clean_end, now=self.now()))
+                counts = await self.store.write(lambda conn: note_end(conn, self.now()))
+                log.info(
+                    "shutdown_complete", waiting=counts.queued + counts.sending, sent=counts.sent, dead=counts.dead
+                )
             except StoreError as error:
-                log.error("farewell_not_stored", reason=str(error))
-                counts = {}
-        log.info("shutdown_complete", waiting=counts, hurried=ending.hurried)
+                log.error("shutdown_complete", reason=f"the end could not be noted: {error}")
         return EX_INTERRUPTED if ending.hurried else EX_OK
-
-
-def _unused(_: Iterable[object]) -> None:
-    leaves(Exception())

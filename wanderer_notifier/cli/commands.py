@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wanderer_notifier import __version__
-from wanderer_notifier.app import service
 from wanderer_notifier.config.load import ConfigError, load
 from wanderer_notifier.config.report import check_config
 from wanderer_notifier.config.settings import Settings
@@ -71,13 +70,15 @@ def _positive(text: str) -> float:
 
 
 def _run(settings: Settings) -> int:
+    from wanderer_notifier.app import service  # imported late: the health probe must not load the whole service
+
     for warning in settings.warnings:
         print(f"configuration warning: {warning}", file=sys.stderr)
     return service.main(settings)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from wanderer_notifier.cli import demo  # imported late: the service itself never loads the simulated universe
+    from wanderer_notifier.cli import demo  # the service itself never loads the simulated universe
 
     return demo.main(seconds=arguments.seconds, speed=arguments.speed, seed=arguments.seed, port=arguments.port)
 

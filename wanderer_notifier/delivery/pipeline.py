@@ -8,7 +8,7 @@ arrival and the claim absorbs it (design.md 2).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import structlog
@@ -47,8 +47,8 @@ class Committed:
 class Pipeline:
     """Decides arrivals one after the other and commits each before the next.
 
-    *rules* gives the settings in force, *known* is the tracking state (set only here), *wake* is called with the
-    channels that got rows. Nothing raises for bad input: it is parked, counted and logged.
+    *rules* gives the settings in force, *known* is the tracking state (set only here), *cursors* are the stored
+    positions per map, *wake* is called with the channels that got rows. Nothing raises for bad input: it is parked, counted and logged.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Pipeline:
         known: Watch[Tracking],
         *,
         first_start: datetime,
+        cursors: Mapping[str, str | None],
         now: Callable[[], datetime],
         metrics: Metrics,
         storage: Component,
@@ -67,7 +68,12 @@ class Pipeline:
         self._store, self._rules, self._known = store, rules, known
         self._first_start, self._now, self._metrics = first_start, now, metrics
         self._storage, self._wake, self._roll = storage, wake, roll
+        self._cursors = dict(cursors)
         self._unfinished: Arrival | None = None
+
+    def cursor(self, slug: str) -> str | None:
+        """The id of the newest event of the map *slug* whose decision is committed."""
+        return self._cursors.get(slug)
 
     async def run(self, arrivals: trio.MemoryReceiveChannel[Arrival]) -> None:
         """Handle arrivals until their last sender is gone; a restart takes up the one that was interrupted."""
@@ -91,6 +97,8 @@ class Pipeline:
         done = await self._commit(made)
         if made.known is not None:
             self._known.set(made.known)
+        if made.slug is not None and made.cursor is not None:
+            self._cursors[made.slug] = made.cursor
         if done.queued:
             self._wake({row.channel for row in done.queued})
         self._report(arrival, made, done)
