@@ -244,7 +244,9 @@ class KillFeed:
         version = _version(exchange.request.query.get("vsn"))
         refusal = self.refused_status or (None if version else 403)
         if refusal is not None or version is None:
-            await exchange.respond(refusal or 403, killfeed_http.headers(self, None), b"")
+            await exchange.respond(
+                refusal or 403, killfeed_http.headers(self, None, length=[("content-length", "0")]), b""
+            )
             return
         if not exchange.wants_websocket:
             await killfeed_http.not_a_handshake(self, exchange)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.sim.http import Exchange, Request
@@ -32,6 +32,8 @@ class Answer:
     status: int
     body: bytes
     kind: str | None = JSON
+    named: bool = True
+    """Whether it carries a request id; what the body parser refuses does not."""
 
 
 async def answer(feed: KillFeed, exchange: Exchange) -> None:
@@ -39,7 +41,9 @@ async def answer(feed: KillFeed, exchange: Exchange) -> None:
     request = exchange.request
     found = route(feed, request)
     length = [("content-length", str(len(found.body)))]
-    await exchange.respond(found.status, headers(feed, found.kind, request, length=length), found.body)
+    await exchange.respond(
+        found.status, headers(feed, found.kind, request if found.named else None, length=length), found.body
+    )
 
 
 async def not_a_handshake(feed: KillFeed, exchange: Exchange) -> None:
@@ -192,7 +196,7 @@ def _systems(feed: KillFeed, request: Request) -> Answer:
         try:
             asked = json.loads(request.body or b"{}")
         except ValueError:
-            return _plain_error(400, "Bad Request")
+            return evolve(_plain_error(400, "Bad Request"), named=False)
     ids = asked.get("system_ids") if isinstance(asked, dict) else None
     if not isinstance(ids, list) or not ids or any(type(one) is not int for one in ids):
         return _error(feed, 400, "Invalid system IDs", "INVALID_SYSTEM_IDS")
