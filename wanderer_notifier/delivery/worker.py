@@ -1,0 +1,257 @@
+"""One channel's queue, worked through in order, one message in flight: try, read the outcome, note it, go on."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from datetime import timedelta
+from functools import partial
+
+import structlog
+import trio
+
+from wanderer_notifier.core.backoff import Backoff
+from wanderer_notifier.core.outcome import (
+    Absent,
+    Accepted,
+    CannotLook,
+    ChannelClosed,
+    Found,
+    Limited,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unauthorized,
+    Unknown,
+)
+from wanderer_notifier.delivery import notices, plain
+from wanderer_notifier.delivery.bench import Bench, Result
+from wanderer_notifier.delivery.token import PROBE_S
+from wanderer_notifier.state import closures, outbox, overflow
+from wanderer_notifier.state.closures import Closure
+from wanderer_notifier.state.outbox import Row, nonce_for
+
+log = structlog.get_logger("delivery")
+
+NONCE_WINDOW_S = 90.0
+"""How long a repeat with the same nonce is harmless; Discord says "a few minutes" (discord.md 3.6)."""
+RETRY = Backoff(first_s=1.0, cap_s=60.0)
+CLOSED = Backoff(first_s=60.0, cap_s=600.0)
+LONGEST_REST_S = 600.0  # a pause noted by a former process counts for no longer: its clock may have been wrong
+LONGEST_LOOK_S = 0.05  # the wall clock may stand or step back; looking at it again must not become a busy loop
+
+
+class Worker:
+    """Works through the rows of *channel* until none is left or, once asked to stop, none can go now."""
+
+    def __init__(self, channel: str, bench: Bench) -> None:
+        self.channel = channel
+        self.fresh = False
+        """Set by whoever adds rows: do not end before having looked again."""
+        self._bench = bench
+        self._failures = 0
+        self._not_before = -math.inf
+        self._unknown_since: tuple[int, float] | None = None
+        """Row id and monotonic time of its first attempt of unknown end, as far as this process made it."""
+        self._rested = False
+
+    async def run(self) -> None:
+        """Returns in the same step in which it finds nothing to do, so that no row is overlooked."""
+        while True:
+            self.fresh = False
+            row, closure, lost = await self._bench.read(self._look)
+            if row is None:
+                if lost:
+                    await self._bench.write(partial(notices.tell_losses, channel=self.channel, now=self._bench.now()))
+                elif not self.fresh:
+                    return
+                continue
+            self._remember_rest(row, closure)
+            if await self._expired(row):
+                continue
+            if not await self._due(row):
+                return
+            if row.expires_at > self._bench.now() and not await self._try(row):
+                return
+
+    def _look(self, conn: sqlite3.Connection) -> tuple[Row | None, Closure | None, int]:
+        row = outbox.head(conn, self.channel)
+        return row, closures.closure(conn, self.channel), 0 if row else overflow.unsummarised(conn, self.channel)
+
+    def _remember_rest(self, row: Row, closure: Closure | None) -> None:
+        """Keep the pause that a former process (or a worker that ended) left behind."""
+        if self._rested:
+            return
+        self._rested = True
+        until = max(row.next_at, closure.until) if closure else row.next_at
+        rest = min((until - self._bench.now()).total_seconds(), LONGEST_REST_S)
+        self._not_before = trio.current_time() + rest
+
+    async def _due(self, row: Row) -> bool:
+        """Wait until the row may be tried or is too old; False when asked to stop before that."""
+        while (wait := self._not_before - trio.current_time()) > 0:
+            if self._bench.stop.is_set():
+                return False
+            fresh_for = (row.expires_at - self._bench.now()).total_seconds()
+            if fresh_for <= 0:
+                return True
+            with trio.move_on_after(min(wait, max(fresh_for, LONGEST_LOOK_S))):
+                await self._bench.stop.wait()
+        return True
+
+    # --- one row --------------------------------------------------------------------------------------------------
+
+    async def _expired(self, row: Row) -> bool:
+        """Settle a row that is too old; an attempt of unknown end is looked for, so that the books are right."""
+        if row.expires_at > self._bench.now():
+            return False
+        if row.first_unknown_at is not None and not self._bench.token.barred:
+            there = await self._bench.look_back(self.channel, _with_nonce(row), row.first_unknown_at)
+            if isinstance(there, Found):
+                await self._sent(row, there.message_id, "found")
+                return True
+        reason = "expired" if row.reason is None else f"expired; before that: {row.reason}"
+        await self._bench.record(partial(outbox.dead, row_id=row.id, reason="expired", now=self._bench.now()))
+        self._bench.tell(row, "expired", reason)
+        return True
+
+    async def _try(self, row: Row) -> bool:
+        """One attempt; False when asked to stop before it could be made."""
+        if not await self._bench.token.passed(self._bench.stop):
+            return False
+        try:
+            if self._unknown_for(row) >= NONCE_WINDOW_S and not await self._settled_absent(row):
+                return True
+            began = trio.current_time()
+            if not await self._bench.write(partial(outbox.begin, row_id=row.id, now=self._bench.now())):
+                return True  # another process settled it
+            await self._note(row, await self._post(row), began)
+        finally:
+            self._bench.token.undecided()
+        return True
+
+    async def _post(self, row: Row) -> Outcome:
+        try:
+            return await self._bench.post(self.channel, _with_nonce(row))
+        except Exception as error:  # a bug of ours must not take down the other channels; counted as `unknown`
+            log.exception("post_failed", channel=self.channel, row=row.id)
+            return Unknown(f"our own error: {error!r}")
+
+    def _unknown_for(self, row: Row) -> float:
+        """Seconds since the message may first have been posted; a wall clock that stepped back counts as long."""
+        if row.first_unknown_at is None:
+            return 0.0
+        by_wall = (self._bench.now() - row.first_unknown_at).total_seconds()
+        if by_wall < 0:
+            return math.inf
+        if self._unknown_since is not None and self._unknown_since[0] == row.id:
+            return max(by_wall, trio.current_time() - self._unknown_since[1])
+        return by_wall
+
+    async def _settled_absent(self, row: Row) -> bool:
+        """Look whether the message is there; True when it may be sent again."""
+        assert row.first_unknown_at is not None
+        match await self._bench.look_back(self.channel, _with_nonce(row), row.first_unknown_at):
+            case Found(message_id):
+                await self._sent(row, message_id, "found")
+                return False
+            case CannotLook(reason, forbidden=False):
+                await self._again(row, "cannot_look", reason, self._after_failure(reason), unknown=False)
+                return False
+            case CannotLook(reason):
+                log.warning("unverified_resend", channel=self.channel, row=row.id, claim=row.claim, reason=reason)
+                self._bench.tell(row, "unverified_resend", reason)
+            case Absent():
+                pass
+        self._unknown_since = None
+        await self._bench.write(partial(outbox.not_there, row_id=row.id))
+        return True
+
+    async def _note(self, row: Row, became: Outcome, began: float) -> None:
+        match became:
+            case Accepted(message_id):
+                await self._sent(row, message_id, "sent")
+            case Limited(wait_s, scope):
+                self._bench.token.undecided()
+                await self._again(row, "limited", f"asked to wait ({scope})", wait_s, unknown=False)
+            case NotSent(reason):
+                await self._again(row, "not_sent", reason, self._after_failure(reason), unknown=False)
+            case Unknown(reason):
+                if self._unknown_since is None or self._unknown_since[0] != row.id:
+                    self._unknown_since = (row.id, began)
+                await self._again(row, "unknown", reason, self._after_failure(reason), unknown=True)
+            case Rejected(reason):
+                self._bench.answered()
+                await self._rejected(row, reason)
+            case ChannelClosed(reason):
+                await self._closed(row, reason)
+            case Unauthorized(reason):
+                self._bench.unauthorized(reason)
+                await self._again(row, "unauthorized", reason, PROBE_S, unknown=False)
+
+    # --- noting ---------------------------------------------------------------------------------------------------
+
+    async def _sent(self, row: Row, message_id: str, result: Result) -> None:
+        now = self._bench.now()
+
+        def job(conn: sqlite3.Connection) -> None:
+            outbox.sent(conn, row.id, message_id, now)
+            closures.reopen(conn, self.channel)
+
+        await self._bench.record(job)
+        self._failures = 0
+        self._bench.closed(self.channel, None)
+        self._bench.answered()
+        self._bench.tell(row, result)
+
+    async def _again(self, row: Row, result: Result, reason: str, pause_s: float, *, unknown: bool) -> None:
+        next_at = self._bench.now() + timedelta(seconds=pause_s)
+        self._not_before = trio.current_time() + pause_s
+        await self._bench.record(
+            partial(outbox.requeue, row_id=row.id, next_at=next_at, reason=reason, unknown=unknown)
+        )
+        self._bench.tell(row, result, reason)
+
+    def _after_failure(self, reason: str) -> float:
+        self._failures += 1
+        self._bench.failed(reason)
+        return RETRY.pause(self._failures, self._bench.roll())
+
+    async def _rejected(self, row: Row, reason: str) -> None:
+        """Once more with less, then dead; the refused body stays readable in the row."""
+        self._failures = 0
+        smaller = None if row.reduced else row.fallback or plain.reduced(row.body)
+        log.warning("message_refused", channel=self.channel, row=row.id, claim=row.claim, reason=reason)
+        if smaller is None:
+            await self._bench.record(partial(outbox.dead, row_id=row.id, reason=reason, now=self._bench.now()))
+            self._bench.tell(row, "rejected", reason)
+            return
+        nonce = nonce_for(f"{row.claim}#reduced", row.channel)  # Discord would take the old one for a repeat
+        self._unknown_since = None
+        await self._bench.record(partial(outbox.reduce, row_id=row.id, body=smaller, nonce=nonce, reason=reason))
+        self._bench.tell(row, "reduced", reason)
+
+    async def _closed(self, row: Row, reason: str) -> None:
+        """The channel rests, its rows wait; the primary channel is told once per episode."""
+        pause_s, noted = await self._bench.record(
+            partial(
+                notices.close_channel,
+                row=row,
+                reason=reason,
+                now=self._bench.now(),
+                pause=lambda failures: CLOSED.pause(failures, self._bench.roll()),
+                primary=self._bench.primary,
+            )
+        )
+        self._failures = 0
+        self._not_before = trio.current_time() + pause_s
+        self._bench.closed(self.channel, reason)
+        self._bench.answered()
+        self._bench.tell(row, "closed", reason)
+        log.warning("channel_closed", channel=self.channel, reason=reason, pause_s=round(pause_s))
+        if noted and self._bench.primary:
+            self._bench.wake((self._bench.primary,))
+
+
+def _with_nonce(row: Row) -> dict[str, object]:
+    return {**row.body, "nonce": row.nonce, "enforce_nonce": True}
