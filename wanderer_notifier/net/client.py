@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.net.dial import Dial, default_tls
-from wanderer_notifier.net.errors import BadStatus, Interrupted, NetError, NotReached, TooLarge, why
+from wanderer_notifier.net.errors import BadStatus, Interrupted, NetError, NotReached, Silent, TooLarge, why
 from wanderer_notifier.net.transport import Transport
 
 __all__ = ["Answer", "BadStatus", "Interrupted", "NetError", "NotReached", "StreamAnswer", "TooLarge", "Upstream"]
@@ -71,8 +71,8 @@ class _Chunks:
     async def __anext__(self) -> bytes:
         try:
             return await anext(self._parts)
-        except (Interrupted, httpx.HTTPError) as error:
-            raise Interrupted(f"{self._name}: {why(error)}") from error
+        except (Interrupted, httpx.HTTPError) as error:  # HTTPError: a body that does not decode
+            raise _interrupted(self._name, error) from error
 
 
 class Upstream:
@@ -148,9 +148,9 @@ class Upstream:
         except TooLarge:
             seen = "too_large"
             raise
-        except (Interrupted, httpx.HTTPError) as error:  # HTTPError: a body that does not decode
+        except (Interrupted, httpx.HTTPError) as error:
             seen = "interrupted"
-            raise Interrupted(f"{self.name}: {why(error)}") from error
+            raise _interrupted(self.name, error) from error
         finally:
             self._observe(self.name, method, seen, trio.current_time() - began)
         return answer
@@ -187,7 +187,7 @@ class Upstream:
             raise NotReached(f"{self.name}: {error}") from error
         except Interrupted as error:
             seen = "interrupted"
-            raise Interrupted(f"{self.name}: {error}") from error
+            raise _interrupted(self.name, error) from error
         finally:
             self._observe(self.name, "GET", seen, trio.current_time() - began)
         try:
@@ -260,6 +260,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return seconds if 0.0 <= seconds < float("inf") else None
+
+
+def _interrupted(name: str, error: Exception) -> Interrupted:
+    kind = Silent if isinstance(error, Silent) else Interrupted
+    return kind(f"{name}: {why(error)}")
 
 
 def _watch_sending(request: httpx.Request) -> Callable[[], bool]:

@@ -28,6 +28,10 @@ class Interrupted(NetError):
     """Sent at least in part, and no complete answer came: the peer may or may not have acted on it."""
 
 
+class Silent(Interrupted):
+    """The peer is connected and says nothing."""
+
+
 class TooLarge(NetError):
     """The answer is longer than we are willing to hold."""
 

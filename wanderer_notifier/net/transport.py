@@ -12,7 +12,7 @@ import trio
 import trio.abc
 
 from wanderer_notifier.net.dial import Dial
-from wanderer_notifier.net.errors import Interrupted, NotReached, why
+from wanderer_notifier.net.errors import Interrupted, NotReached, Silent, why
 
 NOT_SENT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol)
 FAULTS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
@@ -157,6 +157,8 @@ def translate(error: Exception) -> NoReturn:
     """Raise our word for a fault of httpcore."""
     if isinstance(error, NOT_SENT):
         raise NotReached(why(error)) from error
+    if isinstance(error, httpcore.ReadTimeout):
+        raise Silent(why(error)) from error
     raise Interrupted(why(error)) from error
 
 

@@ -1,0 +1,211 @@
+"""One connection to a map's stream: greeting first, then the snapshot, then what was held back, then live."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+import structlog
+import trio
+
+from wanderer_notifier.core.events import Arrival, MapEventArrived
+from wanderer_notifier.core.mapevents import CHARACTER_HINTS, cursor_before
+from wanderer_notifier.feeds.map_loader import MapLoader
+from wanderer_notifier.feeds.map_memory import MapMemory, MapSource
+from wanderer_notifier.feeds.map_refusals import MapLost, limit_reached, not_a_stream, refusal
+from wanderer_notifier.net.client import StreamAnswer
+from wanderer_notifier.net.errors import Interrupted, Silent
+from wanderer_notifier.runtime.health import Component
+from wanderer_notifier.wire.sse import SseEvent, SseParser
+
+log = structlog.get_logger("maps")
+
+EVENTS = (
+    "add_system",
+    "deleted_system",
+    "system_metadata_changed",
+    "system_renamed",
+    "character_added",
+    "character_removed",
+    "character_updated",
+    "rally_point_added",
+    "rally_point_removed",
+)
+HEADERS: Mapping[str, str] = {
+    "accept": "text/event-stream",
+    "accept-encoding": "identity",  # `deflate, gzip` would be answered with a deflated stream (1.1)
+    "cache-control": "no-cache",
+}
+GREETING_S = 15.0
+OVERLAP_S = 5.0
+"""Ids of one moment are not in order on the wire, so that a resume begins a little earlier (1.5)."""
+HELD_EVENTS = 2_000
+HOLD_S = 60.0
+"""How long the first snapshot may hold events back before they go on without it."""
+RELOAD_S = 20.0
+"""The same for every later snapshot, which is only a comparison."""
+GATHER_S, LOOK_AGAIN_S = 1.5, 5.0
+"""`character_added` may come before the list of tracked pilots says so (2.6)."""
+
+
+class MapConnection:
+    """The life of one stream; everything that must outlive it is in *memory*."""
+
+    def __init__(
+        self,
+        source: MapSource,
+        memory: MapMemory,
+        loader: MapLoader,
+        out: trio.MemorySendChannel[Arrival],
+        part: Component,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._source, self._memory, self._loader, self._out = source, memory, loader, out
+        self._part, self._now = part, now
+        self._greeted = trio.Event()
+        self._silent = True
+        self._loaded = False
+        self._hint = trio.Event()
+        # Everything passes through this buffer; while a snapshot is read its gate is shut, so that no event is handed
+        # on before the snapshot that may already contain it, or may be too old to contain it.
+        self._held_in, self._held_out = trio.open_memory_channel[MapEventArrived](HELD_EVENTS)
+        self._gate, self._full = trio.Event(), trio.Event()
+
+    async def run(self) -> None:
+        """Serve the stream; returns when the other side ends it after its greeting.
+
+        Raises `Permanent` with what an operator can do, or any error of the connection.
+        """
+        source, params = self._source, {"events": ",".join(EVENTS)}
+        cursor = self._memory.cursor()
+        if cursor is not None and (resume := cursor_before(cursor, OVERLAP_S)) is not None:
+            params["last_event_id"] = resume
+        path = f"/api/maps/{quote(source.slug, safe='')}/events/stream"
+        async with source.api.stream(path, params=params, headers=HEADERS, read_s=source.silence_s) as answer:
+            await self._accept(answer)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._forward, name=f"map {source.slug}: forward")
+                nursery.start_soon(self._keep_loaded, name=f"map {source.slug}: snapshots")
+                nursery.start_soon(self._follow_hints, name=f"map {source.slug}: pilots")
+                await self._read(answer)
+                nursery.cancel_scope.cancel(reason="the stream ended")
+
+    async def _accept(self, answer: StreamAnswer) -> None:
+        slug, content_type = self._source.slug, answer.headers.get("content-type", "")
+        if answer.status == 200 and content_type.partition(";")[0].strip().lower() == "text/event-stream":
+            return
+        try:
+            body = (await answer.read_body()).decode("utf-8", "replace")
+        except Interrupted:
+            body = ""
+        log.warning("map_stream_refused", map=slug, status=answer.status, content_type=content_type, body=body[:300])
+        if answer.status == 200:
+            raise not_a_stream(slug, content_type)
+        repeated = self._memory.unknown_map
+        self._memory.unknown_map = repeated + 1 if answer.status == 404 else 0
+        raise refusal(slug, answer.status, answer.headers, body, repeated=repeated)
+
+    async def _read(self, answer: StreamAnswer) -> None:
+        parser = SseParser()
+        try:
+            async for chunk in answer.chunks:
+                self._silent = False
+                self._part.seen()
+                if self._loaded:
+                    self._memory.known_now()
+                for event in parser.feed(chunk):
+                    await self._take(event)
+        except Silent:
+            raise
+        except Interrupted as error:  # a proxy's way to end a stream, or the map server's death: the next try will tell
+            log.debug("map_stream_cut", map=self._source.slug, reason=str(error))
+        if self._silent:
+            raise limit_reached(self._source.slug)
+        if not self._greeted.is_set():
+            raise MapLost("the stream was cut before its greeting")
+
+    async def _take(self, event: SseEvent) -> None:
+        if event.type == "connected":
+            if not self._greeted.is_set():
+                await self._memory.greeted(event.id)
+                self._part.to("ok")
+                self._greeted.set()
+            return
+        if event.type in CHARACTER_HINTS:
+            self._hint.set()
+        arrival = MapEventArrived(
+            slug=self._source.slug, event_id=event.id, type=event.type, data=event.data, received_at=self._now()
+        )
+        try:
+            self._held_in.send_nowait(arrival)
+        except trio.WouldBlock:
+            self._full.set()  # gives up a snapshot under way; when it is the pipeline that is slow, we wait
+            await self._held_in.send(arrival)
+
+    async def _forward(self) -> None:
+        async for arrival in self._held_out:
+            while not self._gate.is_set():
+                await self._gate.wait()
+            # A backfilled event can come once more as a live one.
+            if self._memory.is_new(arrival.event_id, arrival.data):
+                await self._out.send(arrival)
+                self._memory.handed_on(arrival.event_id, arrival.data)
+
+    async def _keep_loaded(self) -> None:
+        with trio.move_on_after(GREETING_S):
+            await self._greeted.wait()
+        if not self._greeted.is_set():
+            raise MapLost(f"no greeting within {GREETING_S:g} s")
+        gap_s = self._memory.gap_s()
+
+        async def until_loaded() -> None:
+            while not await self._load(gap_s):
+                await self._loader.pause()
+
+        await self._holding_back(HOLD_S, until_loaded)
+        while True:
+            if self._loaded:
+                gap_s = 0.0
+                await trio.sleep(self._source.reconcile_s)
+            else:
+                log.warning("map_live_without_snapshot", map=self._source.slug)
+                await self._loader.pause()
+            await self._holding_back(RELOAD_S, partial(self._load, gap_s))
+
+    async def _load(self, gap_s: float | None) -> bool:
+        done = await self._loader.load(gap_s)
+        if done:
+            self._loaded = True
+            self._memory.known_now()
+        return done
+
+    async def _holding_back(self, limit_s: float, work: Callable[[], Awaitable[object]]) -> None:
+        """Do *work* while events wait; it is cut short after *limit_s* seconds, or when no more events can wait."""
+        if self._gate.is_set():
+            self._gate, self._full = trio.Event(), trio.Event()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.cancel_scope.deadline = trio.current_time() + limit_s
+
+                async def watch(full: trio.Event) -> None:
+                    await full.wait()
+                    nursery.cancel_scope.cancel(reason="no more events can be held back")
+
+                nursery.start_soon(watch, self._full)
+                await work()
+                nursery.cancel_scope.cancel(reason="done")
+        finally:
+            self._gate.set()
+
+    async def _follow_hints(self) -> None:
+        while True:
+            await self._hint.wait()
+            await trio.sleep(GATHER_S)
+            self._hint = trio.Event()
+            await self._loader.load_characters()
+            with trio.move_on_after(LOOK_AGAIN_S) as quiet:
+                await self._hint.wait()
+            if quiet.cancelled_caught:
+                await self._loader.load_characters()

@@ -1,0 +1,79 @@
+"""What is remembered about one map from connection to connection."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import trio
+from attrs import frozen
+
+from wanderer_notifier.net.client import Upstream
+
+SEEN_EVENTS = 10_000
+"""Resuming a little early and the stream's own overlap repeat events; the server keeps at most 1,000 (1.5, 7.7)."""
+
+
+@frozen(kw_only=True)
+class MapSource:
+    """Where a map is; *api* carries the map's key as its Authorization header."""
+
+    slug: str
+    api: Upstream
+    silence_s: float = 90.0
+    """Without a byte for this long the stream is dead: the server comments every 30 s."""
+    reconcile_s: float = 600.0
+    """How often the lists are compared although all seems well: a lapsed subscription only goes silent (1.4)."""
+
+
+class MapMemory:
+    """The resume cursor, the events already handed on, and until when the map is known without a gap."""
+
+    def __init__(
+        self,
+        cursor: Callable[[], str | None],
+        tell_seed: Callable[[str], Awaitable[None]] | None,
+        last_heard: datetime | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._committed, self._tell_seed = cursor, tell_seed
+        self._seed: str | None = None
+        self._seen: set[tuple[str, str]] = set()
+        self._order: deque[tuple[str, str]] = deque()
+        self._known_until: float | None = None  # on Trio's clock
+        if last_heard is not None:
+            self._known_until = trio.current_time() - max(0.0, (now() - last_heard).total_seconds())
+        self.loaded_at: float | None = None
+        """When a snapshot was last handed on (Trio's clock)."""
+        self.unknown_map = 0
+        """How often in a row the server said that there is no such map."""
+
+    def cursor(self) -> str | None:
+        return self._committed() or self._seed
+
+    async def greeted(self, event_id: str) -> None:
+        """The greeting's id is newer than the backlog (cases.md S08): it may begin a cursor, never move one."""
+        self.unknown_map = 0
+        if event_id and self.cursor() is None:
+            self._seed = event_id
+            if self._tell_seed is not None:
+                await self._tell_seed(event_id)
+
+    def is_new(self, event_id: str, data: str) -> bool:
+        return (event_id, data) not in self._seen
+
+    def handed_on(self, event_id: str, data: str) -> None:
+        """Remember an event as delivered; only now, since what was merely received may be lost with its connection."""
+        self._seen.add((event_id, data))
+        self._order.append((event_id, data))
+        if len(self._order) > SEEN_EVENTS:
+            self._seen.discard(self._order.popleft())
+
+    def gap_s(self) -> float | None:
+        """Seconds since the map was last known without a gap; None: it never was."""
+        return None if self._known_until is None else trio.current_time() - self._known_until
+
+    def known_now(self) -> None:
+        """Nothing is missing as of now: a snapshot was handed on, and the stream has been up since if it is older."""
+        self._known_until = trio.current_time()
