@@ -11,8 +11,8 @@ MASK = "***"
 _LONGEST_SHOWN = 120
 # A value in the wrong variable is often a credential: it has the shape of a bot token, or is a long word of letters
 # and digits.
-_TOKEN_SHAPED = re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}")
-_MIXED_WORD = re.compile(r"(?=[\w+=-]*[0-9])(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}", re.ASCII)
+_TOKEN_SHAPED = re.compile(r"(?<![\w-])[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}")
+_LONG_WORD = re.compile(r"[\w+=-]{20,}", re.ASCII)
 _USER_INFO = re.compile(r"(://)[^/\s]*@")
 _QUERY = re.compile(r"\?.*", re.DOTALL)
 
@@ -40,17 +40,32 @@ class ConfigError(Exception):
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """*text* with the given secrets, and whatever has the shape of one, replaced."""
+    """*text* with the given secrets, and whatever has the shape of one, replaced, and nothing unprintable in it."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 4:  # masking a one-letter "secret" would eat the sentence
             text = text.replace(secret, MASK)
-    return _MIXED_WORD.sub(MASK, _USER_INFO.sub(rf"\1{MASK}@", _TOKEN_SHAPED.sub(MASK, text)))
+    text = _USER_INFO.sub(rf"\1{MASK}@", _TOKEN_SHAPED.sub(MASK, text))
+    return printable(_LONG_WORD.sub(_mask_if_mixed, text))
+
+
+def _mask_if_mixed(found: re.Match[str]) -> str:
+    word = found[0]
+    mixed = any(letter.isdigit() for letter in word) and any(letter.isalpha() for letter in word)
+    return MASK if mixed else word
 
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
-    """A value for a reader: masked, without the query of an address, nothing unprintable, not endless."""
+    """A value for a reader: masked, without the query of an address, not endless."""
     if "://" in text:
         text = _QUERY.sub(f"?{MASK}", text)
-    text = mask(text, secrets)
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return shortened(mask(text, secrets), _LONGEST_SHOWN)
+
+
+def printable(text: str) -> str:
+    """*text* with escapes for what would move a terminal's cursor or cannot be encoded."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """The first *most* characters, marked if there were more; for masked text only, a cut secret has no mask."""
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from wanderer_notifier.config import retired
 from wanderer_notifier.config.addresses import split_map_with_name
-from wanderer_notifier.config.problems import MASK, Problem, mask, presentable
+from wanderer_notifier.config.problems import MASK, Problem, mask, presentable, shortened
 from wanderer_notifier.config.sources import Text, Texts, clean, read_secret
 from wanderer_notifier.config.table import MAP_NAME, MAP_URL, TABLE
 from wanderer_notifier.config.values import Secret
@@ -20,6 +20,7 @@ T = TypeVar("T")
 COMBINED_ALIASES = ("MAP_URL_WITH_NAME", "WANDERER_MAP_URL_WITH_NAME")
 """Old names that hold MAP_URL and MAP_NAME in one."""
 
+_LONGEST_REASON = 400
 _NOUN = r"([_ -]?(discord|bot|api|map|license|licence|access))*[_ -]?(token|key|id|value|secret|name)"
 _PLACEHOLDER = re.compile(
     rf"<.*>|\$\{{.*\}}|\$\(.*\)|(https?://)?your[_ -].*|(put|insert|enter|paste|replace)[_ -].*"
@@ -73,7 +74,7 @@ class Reading:
         return tuple(
             Problem(
                 name=problem.name,
-                reason=mask(problem.reason, self._secrets),
+                reason=shortened(mask(problem.reason, self._secrets), _LONGEST_REASON),
                 got=presentable(problem.got, self._secrets),
             )
             for problem in self.problems
@@ -85,7 +86,7 @@ class Reading:
         self._values[variable.name] = None if variable.required else variable.default
         usable: list[tuple[Text, object]] = []
         for text in texts:
-            if variable.kind.secret:
+            if variable.kind.secret and not _PLACEHOLDER.fullmatch(text.value):
                 self._secrets.append(text.value)
             if text.name != variable.name and text.name != variable.file_name:
                 opposite = " with the opposite meaning" if text.name in variable.negated else ""

@@ -37,6 +37,8 @@ effective settings with their source, secrets masked, or every problem at once.
 * **Secrets** can be read from a file: set `NAME_FILE` to its path instead of `NAME`. Setting both is an error.
 * **Quotes** around a value and blanks, Windows line ends and byte-order marks at its ends are removed. Nothing in a
   value is expanded, `$` and `~` included.
+* **Comments** after a value are removed from a `.env` file, but not by `podman run --env-file`. Where one arrives,
+  numbers, switches, ids and addresses lose it with a warning; secrets and free texts keep it with a warning.
 * **True or false**: `true 1 yes y on t` and `false 0 no n off f` in any letter case. **Durations**: a plain number
   counts in the unit given, a suffix `ms`, `s`, `m` or `h` overrides it. **Lists** are separated by commas; lists of ids
   by blanks as well.
@@ -180,6 +182,9 @@ def generated() -> dict[str, str]:
 
 def main() -> int:
     """Write the generated documents into the repository this module lies in; returns the exit code."""
+    if not (_REPOSITORY / "pyproject.toml").is_file():
+        sys.stderr.write("this copy of the package does not lie in its repository\n")
+        return 1
     for name, text in generated().items():
         (_REPOSITORY / name).write_text(text, encoding="utf-8", newline="\n")
         sys.stdout.write(f"{name}\n")

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from wanderer_notifier.config.problems import Problem
+from wanderer_notifier.config.problems import Problem, printable
 from wanderer_notifier.config.sources import ENV_FILE, Text
 from wanderer_notifier.config.variable import Variable
 
@@ -147,7 +147,7 @@ def judge(found: Mapping[str, Text], known: Collection[str], table: Iterable[Var
             near = difflib.get_close_matches(name, canonical, n=1, cutoff=likeness)
             if not ours and (not near or len(name) < _SHORTEST_GUESSED):
                 continue
-            warnings.append(f"unknown variable {name}" + (f", did you mean {near[0]}?" if near else ""))
+            warnings.append(f"unknown variable {printable(name)}" + (f", did you mean {near[0]}?" if near else ""))
             if near and near[0] not in found:
                 lookalikes[near[0]] = name
     if unused:
