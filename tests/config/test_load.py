@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.config.minimal import MINIMAL, NOWHERE, problems, settings
 from wanderer_notifier.config import retired
 from wanderer_notifier.config.load import ConfigError, load
+from wanderer_notifier.config.report import check_config
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.config.table import TABLE
 from wanderer_notifier.config.variable import Variable
@@ -294,3 +297,27 @@ def test_a_complete_configuration_gives_no_warning() -> None:
         WEB_AUTH_TOKEN="test-token-web",
     )
     assert loaded.warnings == ()
+
+
+ALL_NAMES = sorted(
+    {name for variable in TABLE for name in (variable.name, *variable.other_names)}
+    | {variable.file_name for variable in TABLE if variable.file_name}
+    | {"MAP_URL_WITH_NAME", "ENV_FILE", "LICENSE_VALIDATION_URL", "HTTP_ESI_TIMEOUT"}
+)
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        ["://", "https://[", "http://[::1]:x", "?name=", "1" * 5000, "9" * 20, "\0", "/", "''", '"', "1e9m", "²"]
+    ),
+    st.from_regex(r"(https?|wss?)://[a-z0-9@:\[\]./?#_-]{0,20}", fullmatch=True),
+)
+
+
+@given(environ=st.dictionaries(st.sampled_from(ALL_NAMES), TEXTS, max_size=12))
+def test_any_text_anywhere_loads_or_is_a_problem(environ: dict[str, str]) -> None:
+    for complete in (environ, MINIMAL | environ):
+        try:
+            said = check_config(load(complete, cwd=NOWHERE))
+        except ConfigError as error:
+            said = str(error)
+        assert said.encode("utf-8")

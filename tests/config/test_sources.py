@@ -57,6 +57,12 @@ def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
     assert problem.reason == "names a file that is not UTF-8 text"
 
 
+def test_lines_that_cannot_be_read_are_told_by_number(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('PORT=4001\nLICENSE_KEY="test-canary\n# fine\nwhat is this\n')
+    (problem,) = refused(MINIMAL, tmp_path)
+    assert problem.reason == "holds lines that are not NAME=value (is a quote left open?): 2, 4"
+
+
 def test_a_pipe_does_not_block_the_start(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".env")
     (problem,) = refused(MINIMAL, tmp_path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wanderer_notifier.config import retired
+from wanderer_notifier.config.problems import printable
 from wanderer_notifier.config.reading import COMBINED_ALIASES
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.config.table import GROUPS, TABLE
@@ -73,7 +74,7 @@ def check_config(settings: Settings) -> str:
 
 def _value(settings: Settings, variable: Variable[Any]) -> str:
     parts = [_text(_look_up(settings, at), seconds=at.endswith("_s")) for at in variable.at.split()]
-    return ", ".join(part for part in parts if part) or "-"
+    return printable(", ".join(part for part in parts if part)) or "-"
 
 
 def _look_up(settings: Settings, at: str) -> object:

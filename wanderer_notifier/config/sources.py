@@ -10,6 +10,7 @@ from typing import Literal
 
 from attrs import frozen
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from wanderer_notifier.config.problems import Problem
 
@@ -87,7 +88,11 @@ def read_secret(path: Path) -> str:
 
 
 def _env_file(path: Path, *, must_exist: bool) -> dict[str, str | None]:
-    return dict(dotenv_values(stream=io.StringIO(_read(path, must_exist=must_exist)), interpolate=False))
+    text = _read(path, must_exist=must_exist)
+    # dotenv_values() skips such lines with a log record only, and a token would be missing for no visible reason.
+    if broken := [str(binding.original.line) for binding in parse_stream(io.StringIO(text)) if binding.error]:
+        raise ValueError(f"holds lines that are not NAME=value (is a quote left open?): {', '.join(broken)}")
+    return dict(dotenv_values(stream=io.StringIO(text), interpolate=False))
 
 
 def _read(path: Path, *, must_exist: bool = True) -> str:
