@@ -5,10 +5,13 @@ from __future__ import annotations
 from wanderer_notifier.core.events import Attacker, JsonObject, Kill, Party
 from wanderer_notifier.core.killmail import final_blow, top_damage
 from wanderer_notifier.core.policy import Send
-from wanderer_notifier.core.wording import escape, isk, link, one_line, relative
+from wanderer_notifier.core.wording import NAME_LIMIT, escape, isk, link, one_line, relative
 
 LOSS_COLOR, KILL_COLOR, UNKNOWN_COLOR = 0xE74C3C, 0x2ECC71, 0x808080
 VALUE_COLORS = ((5e9, 0xFF0000), (1e9, 0xFF6600), (1e8, 0xFFFF00), (1e7, 0x00FF00))
+
+TICKER_LIMIT, SHIP_LIMIT = 16, 64
+"""Generous for real ones; they keep the sentence within a description whatever the feed says."""
 
 _PLAYER_CORPORATIONS = 2_000_000
 """Corporations below are the game's own (wanderer-kills.md 7.2)."""
@@ -43,7 +46,8 @@ def kill_sentence(kill: Kill, send: Send) -> str:
     """One line of plain text with the address of the kill (3.6)."""
     victim = kill.victim
     pilot = _shown(victim.character_name) or (_shown(victim.corporation_name) if _unmanned(victim) else None)
-    text = f"{pilot or 'Unknown pilot'} lost a {_shown(victim.ship_name) or 'Unknown ship'} in {_system(kill, send)}"
+    ship = _shown(victim.ship_name, SHIP_LIMIT)
+    text = f"{pilot or 'Unknown pilot'} lost a {ship or 'Unknown ship'} in {_system(kill, send)}"
     if kill.total_value:
         text += f" ({isk(kill.total_value, 1)})"
     return f"{text} <{_page(kill)}>"
@@ -91,7 +95,9 @@ def _victim(victim: Party) -> str:
     name = _shown(victim.character_name)
     if name is not None or not _unmanned(victim):
         return _person(victim, "Unknown Pilot") + f"({_ticker(victim)})"
-    owner = _shown(victim.corporation_name) or _shown(victim.corporation_ticker)  # a structure dies for its owner
+    owner = _shown(victim.corporation_name) or _shown(
+        victim.corporation_ticker, TICKER_LIMIT
+    )  # a structure dies for its owner
     return f"**{owner or 'Unknown Corporation'}**({_ticker(victim)})"
 
 
@@ -114,7 +120,7 @@ def _pilot(pilot: Attacker) -> str:
 
 
 def _owner(structure: Attacker) -> str:
-    owner = _shown(structure.corporation_name) or _shown(structure.corporation_ticker)
+    owner = _shown(structure.corporation_name) or _shown(structure.corporation_ticker, TICKER_LIMIT)
     return f"**{owner or 'Unknown Corporation'}**({_ticker(structure)})"
 
 
@@ -126,14 +132,14 @@ def _person(person: Party, unknown: str) -> str:
 
 
 def _ticker(party: Party) -> str:
-    ticker = one_line(party.corporation_ticker or "")
+    ticker = one_line(party.corporation_ticker or "", TICKER_LIMIT)
     if ticker is None or party.corporation_id is None:
         return "**????**"
     return f"**{link(ticker, f'https://zkillboard.com/corporation/{party.corporation_id}/')}**"
 
 
 def _ship(party: Party) -> str:
-    return f"**{_shown(party.ship_name) or 'Unknown Ship'}**"
+    return f"**{_shown(party.ship_name, SHIP_LIMIT) or 'Unknown Ship'}**"
 
 
 def _unmanned(party: Party) -> bool:
@@ -146,6 +152,6 @@ def _is_structure(attacker: Attacker) -> bool:
     return _unmanned(attacker) and (attacker.corporation_id or 0) >= _PLAYER_CORPORATIONS
 
 
-def _shown(name: str | None) -> str | None:
-    shown = one_line(name or "")
+def _shown(name: str | None, limit: int = NAME_LIMIT) -> str | None:
+    shown = one_line(name or "", limit)
     return escape(shown) if shown else None

@@ -17,13 +17,14 @@ from wanderer_notifier.core.events import (
     RallyCreated,
     SystemAdded,
     SystemRemoved,
+    SystemStatic,
 )
 from wanderer_notifier.core.kill_look import kill_embed, kill_sentence
 from wanderer_notifier.core.limits import CONTENT, fit
 from wanderer_notifier.core.message import Message
 from wanderer_notifier.core.policy import Send
 from wanderer_notifier.core.system_look import system_embed, system_name
-from wanderer_notifier.core.wording import cut, escape, link, one_line, paragraph
+from wanderer_notifier.core.wording import cut, escape, link, one_line, paragraph, unping
 
 CHARACTER_COLOR = 0x00FFFF
 RALLY_COLOR = 0xFF6B00
@@ -75,9 +76,9 @@ def render_kill(kill: Kill, send: Send) -> Message:
     return _message("", (kill_embed(kill, send),), send)
 
 
-def render_system(change: SystemAdded, send: Send) -> Message:
-    """A system that is new on the map (3.3), with what is known of it."""
-    return _message("", (system_embed(change.system),), send)
+def render_system(change: SystemAdded, send: Send, static: SystemStatic | None = None) -> Message:
+    """A system that is new on the map (3.3), with what its record and *static* say."""
+    return _message("", (system_embed(change.system, static),), send)
 
 
 def render_character(change: CharacterAdded, send: Send) -> Message:
@@ -119,7 +120,7 @@ def render_rally(rally: RallyCreated, send: Send) -> Message:
             {"name": "System", "value": system or "Unknown", "inline": True},
             {"name": "Created By", "value": pilot or "Unknown", "inline": True},
         ],
-        "footer": {"text": f"Rally ID: {rally.rally_id}"},
+        "footer": {"text": f"Rally ID: {unping(rally.rally_id)}"},
     }
     if rally.created_at is not None:
         embed["timestamp"] = _iso(rally.created_at)

@@ -51,7 +51,7 @@ def system_embed(system: SystemRecord, static: SystemStatic | None = None) -> Js
 
 
 def _dotlan(system: SystemRecord) -> str:
-    part = path_part(system.name) if system.name else ""
+    part = path_part(one_line(system.name or "") or "")
     return f"https://evemaps.dotlan.net/system/{part if 0 < len(part) <= _PATH_LIMIT else system.system_id}"
 
 

@@ -78,6 +78,11 @@ def escape(text: str) -> str:
     text = _MARKS.sub(r"\\\1", text)
     text = text.replace("\\](", "\\]\\(")  # brackets alone stay readable, a masked link does not form
     text = _LIST_START.sub(r"\1\\\2", _BLOCK_START.sub(r"\1\\\2", text))
+    return unping(text)
+
+
+def unping(text: str) -> str:
+    """*text* for a place without Markdown (a footer), its `@` no longer the start of a mention."""
     return text.replace("@", "@" + ZERO_WIDTH_SPACE)
 
 
@@ -86,7 +91,7 @@ def link(text: str, url: str) -> str:
 
     Text of which nothing remains becomes `?`.
     """
-    bare = _LINK_MARKS.sub("", text).replace("@", "@" + ZERO_WIDTH_SPACE)
+    bare = unping(_LINK_MARKS.sub("", text))
     bare = bare.replace("://", ":" + ZERO_WIDTH_SPACE + "//")  # a text that looks like an address is not made a link
     return f"[{bare if _has_ink(bare.strip()) else '?'}]({url})"
 
