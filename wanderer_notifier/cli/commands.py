@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 settings = load(environ, cwd=Path.cwd())
             except ConfigError as error:
+                for warning in error.warnings:
+                    print(f"configuration warning: {warning}", file=sys.stderr)
                 print(error, file=sys.stderr)
                 return EX_CONFIG
             if command == "check-config":
