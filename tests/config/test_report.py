@@ -93,9 +93,3 @@ def test_check_config_can_always_be_printed() -> None:
     said = check_config(settings(DATA_DIR="/data/\udcff\x1b", SYSTEM_EXCLUDE_LIST="\x1b[31m"))
     assert said.encode("utf-8")
     assert "\x1b" not in said
-
-
-def test_check_config_without_a_map_of_its_own() -> None:
-    environ = {name: text for name, text in MINIMAL.items() if name != "MAP_NAME"}
-    loaded = load(environ | {"PLUGIN_NOTIFIER_API_KEY": "test-plugin"}, cwd=REPOSITORY / "tests")
-    assert re.search(r"TRACK_KSPACE_ENABLED +- ", check_config(loaded))

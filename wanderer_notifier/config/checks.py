@@ -13,9 +13,8 @@ _KEEPALIVES_MISSED = 4
 
 def check(reading: Reading) -> None:
     """Note a problem for what is missing and for what contradicts itself."""
-    from_server = reading[v.PLUGIN_NOTIFIER_API_KEY] is not None
     for variable in v.TABLE:
-        if variable.required and not (from_server and variable in (v.MAP_NAME, v.DISCORD_CHANNEL_ID)):
+        if variable.required:
             reading.require(variable)
     if reading[v.DISCORD_COMMAND_SCOPE] == "guild" and not reading.is_set(v.DISCORD_GUILD_ID):
         reading.problems.append(
@@ -54,6 +53,10 @@ def advise(reading: Reading) -> None:
         (
             reading[v.VOICE_PARTICIPANT_NOTIFICATIONS_ENABLED] and not reading.is_set(v.DISCORD_GUILD_ID),
             "VOICE_PARTICIPANT_NOTIFICATIONS_ENABLED has no effect without DISCORD_GUILD_ID",
+        ),
+        (
+            reading.is_set(v.PLUGIN_NOTIFIER_API_KEY),
+            "PLUGIN_NOTIFIER_API_KEY has no effect yet: only the map of MAP_NAME is followed",
         ),
         (
             not reading.is_set(v.WEB_AUTH_TOKEN),

@@ -69,7 +69,7 @@ def _build(reading: Reading, cwd: Path) -> Settings:
         ),
         map=MapSettings(
             url=reading[v.MAP_URL],
-            slug=reading[v.MAP_NAME] or "",
+            slug=reading[v.MAP_NAME],
             api_key=reading[v.MAP_API_KEY],
             plugin_key=reading[v.PLUGIN_NOTIFIER_API_KEY],
         ),
@@ -147,7 +147,7 @@ def _channels(reading: Reading) -> Channels:
 def _rules(reading: Reading, channels: Channels) -> Rules:
     system_ids, system_names = reading[v.SYSTEM_EXCLUDE_LIST]
     one = MapRules(
-        slug=reading[v.MAP_NAME] or "",
+        slug=reading[v.MAP_NAME],
         channels=channels,
         notifications_enabled=reading[v.NOTIFICATIONS_ENABLED],
         kill_notifications_enabled=reading[v.KILL_NOTIFICATIONS_ENABLED],
@@ -166,7 +166,7 @@ def _rules(reading: Reading, channels: Channels) -> Rules:
         here_fallback=reading[v.FALLBACK_TO_HERE_ENABLED],
     )
     return Rules(
-        maps=(one,) if one.slug else (),  # without a name the maps come from the server's list
+        maps=(one,),
         notifications_enabled=one.notifications_enabled,
         kill_notifications_enabled=one.kill_notifications_enabled,
         system_notifications_enabled=one.system_notifications_enabled,

@@ -126,11 +126,6 @@ def configuration_md() -> str:
         ("Variable", "Value", "Meaning"),
         ((_name(each), each.kind.label, each.about) for each in TABLE if each.required),
     )
-    lines += [
-        "",
-        "`MAP_NAME` and `DISCORD_CHANNEL_ID` may stay unset where `PLUGIN_NOTIFIER_API_KEY` makes the server say which",
-        "maps there are.",
-    ]
     for group in GROUPS:
         lines += ["", f"## {group}", ""]
         lines += _rows(

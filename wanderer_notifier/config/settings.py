@@ -34,7 +34,6 @@ class MapSettings:
 
     url: str
     slug: str
-    """Empty when the maps come from the server's list alone (*plugin_key*)."""
     api_key: Secret
     plugin_key: Secret | None
 

@@ -91,7 +91,7 @@ DISCORD_API_URL = Variable(
 
 PLUGIN_NOTIFIER_API_KEY = Variable(
     "PLUGIN_NOTIFIER_API_KEY", MAP, maybe(kind.secret), "", "map.plugin_key",
-    "Key for the server's list of maps; with it `MAP_NAME` and `DISCORD_CHANNEL_ID` may stay unset.")
+    "Key for the server's list of maps. No effect yet.")
 
 WEBSOCKET_URL = Variable(
     "WEBSOCKET_URL", KILLS, addresses.kill_socket, "ws://host.docker.internal:4004", "kills.websocket_url",
