@@ -90,5 +90,4 @@ async def follow(
         await ours.send_all(request_bytes("GET", target, given))
         yield Follower(ours, target)
         await trio.aclose_forcefully(ours)
-        server.linger_writes = 0
         nursery.cancel_scope.cancel()

@@ -135,6 +135,10 @@ class MapServer:
             await self._changed.park()
         await trio.lowlevel.checkpoint()
 
+    def touch(self) -> None:
+        """Let those who wait look again."""
+        self._changed.unpark_all()
+
     async def flowing(self) -> None:
         """Return as soon as the streams are not stalled."""
         await self._flowing.wait()
@@ -157,7 +161,7 @@ class MapServer:
         except Refusal as refusal:
             answer = (refusal.status, refusal.body)
         finally:
-            self._changed.unpark_all()
+            self.touch()
         await self._respond(exchange, *answer)
 
     async def _respond(self, exchange: Exchange, status: int, body: JsonObject | str) -> None:
@@ -247,10 +251,11 @@ class MapServer:
         self._streams.append(stream)
         try:
             await exchange.start(200, headers)
-            self._changed.unpark_all()
+            self.touch()
             await stream.run()
         finally:
             self._streams.remove(stream)
+            self.touch()
 
     def _full(self, asked: Map) -> bool:
         places = Counter(one.map.id for one in self._streams)
@@ -270,7 +275,7 @@ class MapServer:
             for stream in self._streams:
                 if stream.map is changed:
                     stream.offer(event)
-        self._changed.unpark_all()
+        self.touch()
         return event.id
 
 

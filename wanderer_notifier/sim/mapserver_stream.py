@@ -78,7 +78,7 @@ class Stream:
 
     async def _notice(self) -> None:
         await self._exchange.peer_left()
-        self.gone = True
+        self._leave()
         if self._server.linger_writes == 0:
             self._over.set()
 
@@ -126,4 +126,8 @@ class Stream:
             for start in range(0, len(data), size):
                 await self._exchange.send(data[start : start + size])
         except PEER_LEFT:
-            self.gone = True
+            self._leave()
+
+    def _leave(self) -> None:
+        self.gone = True
+        self._server.touch()
