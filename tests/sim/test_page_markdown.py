@@ -144,9 +144,9 @@ class Strict(HTMLParser):
         raise AssertionError(data)
 
 
-signs = r"* ** *** _ __ ~~ || ` `` ``` \ < > & ' [ ]( ) # <script> <!-- </a> (b) x".split()
-tokens = 'https://a <@1> <@&2> <t:1774029909:R> @here javascript: <:e:1> </c:1> [x](https://a/ " onload="'.split(" ")
-marks = st.sampled_from([*signs, *tokens, "\n", " ", "> ", "- ", "# "])
+SIGNS = r"* ** *** _ __ ~~ || ` `` ``` \ < > & ' [ ]( ) # <script> <!-- </a> (b) x"
+TOKENS = 'https://a <@1> <@&2> <t:1774029909:R> @here javascript: <:e:1> </c:1> [x](https://a/ " onload="'
+marks = st.sampled_from([*SIGNS.split(), *TOKENS.split(), "\n", " ", "> ", "- ", "# "])
 texts = st.lists(marks | st.text(max_size=5), max_size=25).map("".join)
 
 

@@ -120,6 +120,7 @@ class Discord:
         """Return as soon as *ready*() holds; it is asked again after every request and every posted message."""
         while not ready():
             await self._changed.park()
+        await trio.lowlevel.checkpoint()
 
     # --- the wire -----------------------------------------------------------------------------------------------
 
@@ -136,12 +137,12 @@ class Discord:
         if fault.revoke:
             self.api.revoked = True
         reply = self.api.answer(request, trio.current_time()) if fault.effect else None
-        await trio.sleep(fault.after_s)
         await self._end(exchange, reply, fault)
 
     # --- endings ------------------------------------------------------------------------------------------------
 
     async def _end(self, exchange: Exchange, reply: Reply | None, fault: Fault) -> None:
+        await trio.sleep(fault.after_s)
         match fault.ending:
             case None:
                 assert reply is not None
