@@ -163,12 +163,16 @@ class KillSession:
 
     async def _beat(self) -> None:
         while True:
+            sent = trio.current_time()
             self._life = trio.Event()
             await self._send(self._machine.heartbeat()[1])
-            # Any frame proves as much as the reply, which may stand in line behind kills.
-            if not await self._within_reply_time(self._life):
+            # Any frame proves as much as the reply, which may stand in line behind kills; and while the reader waits
+            # for the pipeline nothing can be heard at all, yet the beats must go on.
+            with trio.move_on_after(REPLY_S):
+                await self._life.wait()
+            if not (self._life.is_set() or self._waiting or self._waited_until > sent):
                 raise FeedLost(f"no answer to a heartbeat within {REPLY_S:g} s")
-            await trio.sleep(HEARTBEAT_S)
+            await trio.sleep_until(sent + HEARTBEAT_S)
 
     async def _stay_joined(self) -> None:
         failures = 0
