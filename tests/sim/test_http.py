@@ -80,6 +80,7 @@ async def test_a_chunked_answer_can_end_in_three_ways(
 
 async def test_an_abort_is_a_reset_on_real_sockets(nursery: trio.Nursery) -> None:
     async def handler(exchange: Exchange) -> None:
+        await trio.lowlevel.checkpoint()
         exchange.abort()
 
     port = await nursery.start(serve_tcp, handler)
@@ -165,6 +166,7 @@ async def test_a_client_that_leaves_does_not_take_the_server_down(autojump_clock
 
 async def test_a_mistake_in_a_handler_is_not_hidden() -> None:
     async def wrong(exchange: Exchange) -> None:
+        await trio.lowlevel.checkpoint()
         raise LookupError("mistake")
 
     ours, theirs = stream_pair()

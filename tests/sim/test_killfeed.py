@@ -308,7 +308,7 @@ async def test_requests_that_are_no_handshake(
 
 async def test_a_service_that_is_down_cuts(autojump_clock: Clock, feed: KillFeed) -> None:
     feed.down = True
-    with pytest.raises((trio.BrokenResourceError, ExceptionGroup)):
+    with pytest.RaisesGroup(trio.BrokenResourceError):
         await ask(feed.handle, "GET", "/ping")
 
 

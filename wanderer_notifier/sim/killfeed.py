@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import re
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,10 +14,10 @@ from attrs import frozen
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.sim import killfeed_http
 from wanderer_notifier.sim.http import Exchange
-from wanderer_notifier.sim.killfeed_channel import COPIES, LOBBY, Channel, Copies, Dialect, Session
+from wanderer_notifier.sim.killfeed_channel import COPIES, Channel, Copies, Dialect, Session
 from wanderer_notifier.sim.killfeed_socket import Connection
 from wanderer_notifier.sim.killfeed_store import KillStore
-from wanderer_notifier.sim.killfeed_wire import Version
+from wanderer_notifier.sim.killfeed_wire import identifier, version_asked
 from wanderer_notifier.sim.killmails import iso, live_form, stored_form
 from wanderer_notifier.sim.mapdata import INVENTED, Names
 
@@ -241,7 +239,7 @@ class KillFeed:
             await killfeed_http.answer(self, exchange)
 
     async def _handshake(self, exchange: Exchange) -> None:
-        version = _version(exchange.request.query.get("vsn"))
+        version = version_asked(exchange.request.query.get("vsn"))
         refusal = self.refused_status or (None if version else 403)
         if refusal is not None or version is None:
             await exchange.respond(
@@ -251,7 +249,7 @@ class KillFeed:
         if not exchange.wants_websocket:
             await killfeed_http.not_a_handshake(self, exchange)
             return
-        session = Session(identifier=_identifier(exchange.request.query), now=self.now, rng=self.rng)
+        session = Session(identifier=identifier(exchange.request.query), now=self.now, rng=self.rng)
         self._count += 1
         connection = Connection(self, self._count, version, session, exchange)
         self._connections.append(connection)
@@ -272,23 +270,3 @@ def _update(moment: datetime, system_id: int, killmails: list[JsonObject], *, pr
         "preload": preload,
         "system_id": system_id,
     }
-
-
-def _version(asked: str | None) -> Version | None:
-    """The serializer for a `vsn` parameter: `~> 1.0.0`, `~> 2.0.0`, absent means the first."""
-    match = re.fullmatch(r"([12])\.0\.\d+", asked if asked is not None else "1.0.0")
-    if match is None:
-        return None
-    return "1.0.0" if match[1] == "1" else "2.0.0"
-
-
-def _identifier(query: dict[str, str]) -> str:
-    for name in ("client_id", "client_identifier", "identifier"):
-        if name in query:
-            return re.sub(r"[^A-Za-z0-9_-]", "_", query[name].strip()[:32])
-    return ""
-
-
-def lobby_push(payload: Any) -> str:
-    """A `killmail_update` as text in the form of version 2, for `push_text`."""
-    return json.dumps(["1", None, LOBBY, "killmail_update", payload])

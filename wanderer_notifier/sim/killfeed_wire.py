@@ -1,11 +1,12 @@
-"""The two serializers of the kill service's socket: what a frame looks like on the wire.
+"""The wire side of the kill service's socket: its two serializers and what a handshake asks for.
 
-Pure; wanderer-kills.md 2.1 and 2.2.
+Pure; wanderer-kills.md 1.2, 2.1 and 2.2.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from attrs import frozen
@@ -65,3 +66,19 @@ def encode(version: Version, frame: Frame) -> str:
     else:
         value = {"ref": frame.ref, "event": frame.event, "topic": frame.topic, "payload": frame.payload}
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def version_asked(asked: str | None) -> Version | None:
+    """The serializer for a `vsn` parameter: `~> 1.0.0`, `~> 2.0.0`, absent means the first."""
+    match = re.fullmatch(r"([12])\.0\.\d+", asked if asked is not None else "1.0.0")
+    if match is None:
+        return None
+    return "1.0.0" if match[1] == "1" else "2.0.0"
+
+
+def identifier(query: dict[str, str]) -> str:
+    """What a client calls itself, cleaned as the service does it; empty for anonymous (wanderer-kills.md 1.2)."""
+    for name in ("client_id", "client_identifier", "identifier"):
+        if name in query:
+            return re.sub(r"[^A-Za-z0-9_-]", "_", query[name].strip()[:32])
+    return ""

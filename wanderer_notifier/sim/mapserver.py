@@ -10,30 +10,18 @@ from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
 
 import trio
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.sim.http import Exchange, Request
 from wanderer_notifier.sim.killfeed_channel import token
-from wanderer_notifier.sim.mapdata import static_info
 from wanderer_notifier.sim.mapserver_events import BROADCAST_TYPES, Buffer, Event, ulid
 from wanderer_notifier.sim.mapserver_map import Map
+from wanderer_notifier.sim.mapserver_rest import Refusal, authorised, rest
 from wanderer_notifier.sim.mapserver_stream import Stream
 
 JSON = "application/json; charset=utf-8"
-NOT_FOUND: JsonObject = {"errors": {"detail": "Not Found"}}
-BROKEN: JsonObject = {"errors": {"detail": "Internal Server Error"}}
-
-
-class Refusal(Exception):
-    """A request that is answered with *status* and *body*: JSON, or text without a content type."""
-
-    def __init__(self, status: int, body: JsonObject | str) -> None:
-        super().__init__(status, body)
-        self.status = status
-        self.body = body
 
 
 class MapServer:
@@ -68,8 +56,8 @@ class MapServer:
         """Drop the connection in the middle of the next event."""
         self.duplicate_backfill = False
         """Deliver what was replayed once more, as a race in the real server does."""
-        self._rest_failures: deque[int] = deque()
-        self._empty_lists = 0
+        self.rest_failures: deque[int] = deque()
+        self.lists_to_empty = 0
         self._streams: list[Stream] = []
         self._flowing = trio.Event()
         self._flowing.set()
@@ -116,11 +104,11 @@ class MapServer:
 
     def fail_rest(self, count: int = 1, status: int = 500) -> None:
         """Answer the next *count* REST requests of maps with *status*."""
-        self._rest_failures.extend([status] * count)
+        self.rest_failures.extend([status] * count)
 
     def empty_lists(self, count: int = 1) -> None:
         """Answer the next *count* REST lists as if nothing were there: the server hides its read errors so."""
-        self._empty_lists += count
+        self.lists_to_empty += count
 
     # --- what a test looks at ----------------------------------------------------------------------------------------
 
@@ -157,7 +145,7 @@ class MapServer:
             if match and match[2] == "events/stream" and request.method == "GET":
                 await self._stream(exchange, match[1])
                 return
-            answer: tuple[int, JsonObject | str] = (200, self._rest(request, match))
+            answer: tuple[int, JsonObject | str] = (200, rest(self, request, match))
         except Refusal as refusal:
             answer = (refusal.status, refusal.body)
         finally:
@@ -178,61 +166,8 @@ class MapServer:
             headers.append(("content-type", JSON))
         await exchange.respond(status, headers, raw)
 
-    def _rest(self, request: Request, match: re.Match[str] | None) -> JsonObject:
-        if request.method == "GET" and request.path == "/api/common/system-static-info":
-            return _static(request.query.get("id"))
-        if match is None or request.method != "GET":
-            raise Refusal(404, NOT_FOUND)
-        accept = request.headers.get("accept", "*/*")
-        if accept != "*/*" and "application/json" not in accept and "application/vnd.api+json" not in accept:
-            raise Refusal(406, {"error": "Not acceptable format. This API only supports: json"})
-        asked = self._authorised(request, match[1])
-        if self._rest_failures:
-            raise Refusal(self._rest_failures.popleft(), BROKEN)
-        return self._view(asked, match[2])
-
-    def _view(self, asked: Map, what: str) -> JsonObject:
-        system = re.fullmatch(r"systems/([^/]+)", what)
-        if system:
-            row = asked.systems.get(int(system[1])) if system[1].isdecimal() else None
-            if row is None:
-                raise Refusal(404, {"error": "Not found", "details": "The requested resource could not be found"})
-            return {"data": asked.system_row(row)}
-        if what not in ("systems", "tracked-characters"):
-            raise Refusal(404, NOT_FOUND)
-        glitch = self._empty_lists > 0
-        self._empty_lists -= glitch
-        if what == "systems":
-            rows = [asked.system_row(one) for one in asked.systems.values() if one.visible and not glitch]
-            return {"data": {"systems": rows, "connections": []}}
-        tracked = [asked.character_row(one) for one in asked.characters.values() if one.tracked and not glitch]
-        return {"data": tracked}
-
-    def _authorised(self, request: Request, identifier: str, *, stream: bool = False) -> Map:
-        """The map that a request may see, or the refusal in the server's order (wanderer-map.md 1.8)."""
-        if not self.public_api:
-            raise Refusal(403, "Public API is disabled")
-        if stream and not self.sse_enabled:
-            raise Refusal(503, "Server-Sent Events are disabled on this server")
-        given = request.headers.get("authorization")
-        if given is None:
-            raise Refusal(401, {"error": "Missing or invalid 'Bearer' token"})
-        if not given.startswith("Bearer "):
-            raise Refusal(401, {"error": "Invalid authorization format - Bearer token required"})
-        asked = next((one for one in self.maps.values() if one.id == identifier), self.maps.get(identifier))
-        if asked is None:
-            raise Refusal(404, {"error": f"Map not found for identifier: {identifier}"})
-        if asked.key is None or given != f"Bearer {asked.key}":
-            raise Refusal(401, {"error": "Unauthorized (invalid token for map)"})
-        if not asked.subscribed:
-            raise Refusal(401, "Unauthorized (map subscription not active)")
-        if stream and not asked.sse_enabled:
-            error = "Server-Sent Events are disabled for this map"
-            raise Refusal(403, {"error": error, "code": "SSE_DISABLED_FOR_MAP", "status": 403})
-        return asked
-
     async def _stream(self, exchange: Exchange, identifier: str) -> None:
-        asked = self._authorised(exchange.request, identifier, stream=True)
+        asked = authorised(self, exchange.request, identifier, stream=True)
         headers: list[tuple[str, str]] = [
             ("date", format_datetime(self.now(), usegmt=True)),
             ("vary", "accept-encoding"),
@@ -277,16 +212,3 @@ class MapServer:
                     stream.offer(event)
         self.touch()
         return event.id
-
-
-def _static(asked: str | None) -> JsonObject:
-    if asked is None:
-        raise Refusal(400, {"error": "Missing required param: id"})
-    if not asked:
-        raise Refusal(400, {"error": "Param id cannot be empty"})
-    if not re.fullmatch(r"-?\d+", asked):
-        raise Refusal(400, {"error": f"Invalid integer format: {asked}"})
-    found: Any = static_info(int(asked))
-    if found is None:
-        raise Refusal(404, {"error": "System not found"})
-    return {"data": found}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import operator
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -165,8 +166,8 @@ class MemoryNetwork:
         self._refused: set[tuple[str, int]] = set()
         self._stalled: set[tuple[str, int]] = set()
         self._unstalled = trio.lowlevel.ParkingLot()
-        self.dialled: list[tuple[str, int]] = []
-        """Every attempt, in order, successful or not."""
+        self.dialled: deque[tuple[str, int]] = deque(maxlen=10_000)
+        """The latest attempts, in order, successful or not."""
 
     def attach(self, host: str, port: int, handler: StreamHandler) -> None:
         """Let *handler* serve what dials *host*:*port*; a second call replaces it for new connections."""
