@@ -59,7 +59,7 @@ async def test_unknown_host_and_port(autojump_clock: trio.testing.MockClock) -> 
         with pytest.raises(ConnectionRefusedError) as caught:
             await network.dial("host", 81)
         assert caught.value.errno == errno.ECONNREFUSED
-        assert list(network.dialled) == [("other", 80), ("host", 81)]
+        assert network.dialled == [("other", 80), ("host", 81)]
 
 
 async def test_refusing_leaves_open_connections_alone(

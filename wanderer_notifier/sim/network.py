@@ -166,8 +166,7 @@ class MemoryNetwork:
         self._refused: set[tuple[str, int]] = set()
         self._stalled: set[tuple[str, int]] = set()
         self._unstalled = trio.lowlevel.ParkingLot()
-        self.dialled: deque[tuple[str, int]] = deque(maxlen=10_000)
-        """The latest attempts, in order, successful or not."""
+        self._dialled: deque[tuple[str, int]] = deque(maxlen=10_000)
 
     def attach(self, host: str, port: int, handler: StreamHandler) -> None:
         """Let *handler* serve what dials *host*:*port*; a second call replaces it for new connections."""
@@ -182,7 +181,7 @@ class MemoryNetwork:
 
         Raises `socket.gaierror` for an unknown host and `ConnectionRefusedError` for a refused or unknown port.
         """
-        self.dialled.append((host, port))
+        self._dialled.append((host, port))
         await trio.lowlevel.checkpoint()
         if all(known != host for known, _ in self._handlers):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -195,6 +194,11 @@ class MemoryNetwork:
         self._open[host, port] = [*self.connections(host, port), ours]
         self._nursery.start_soon(self._serve, handler, theirs, name=f"sim: {host}:{port}")
         return ours
+
+    @property
+    def dialled(self) -> list[tuple[str, int]]:
+        """The latest attempts to dial, in order, successful or not."""
+        return list(self._dialled)
 
     def connections(self, host: str, port: int) -> list[MemoryStream]:
         """The client ends of the connections that can still pass bytes, oldest first."""
