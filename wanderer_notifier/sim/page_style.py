@@ -7,7 +7,7 @@ CSS = """
 @media (prefers-color-scheme:light){:root{--back:#fff;--side:#f2f3f5;--deep:#e3e5e8;--text:#313338;--bright:#060607;
 --dim:#5c5e66;--line:#e1e2e4;--embed:#f2f3f5;--link:#006ce7;--pill:#e6e8fd;--pilltext:#4752c4;--code:#ebedef;
 --hover:#e6e7ea;--warm:#fcf3e0;--warmbar:#b97f0d;color-scheme:light}}
-*{box-sizing:border-box}
+*{box-sizing:border-box;scrollbar-width:thin;scrollbar-color:var(--deep) transparent}
 html,body{margin:0;height:100%}
 body{font:15px/1.4 "gg sans","Noto Sans","Helvetica Neue",Helvetica,Arial,sans-serif;color:var(--text);
 background:var(--back);display:grid;grid-template-columns:240px minmax(0,1fr) 360px;
@@ -92,14 +92,16 @@ font:12px/1.45 ui-monospace,SFMono-Regular,Consolas,"Liberation Mono",monospace}
 @media (prefers-color-scheme:light){.log li.bad{color:#8a5a00}.log li.worse{color:#b91c1c}}
 @media (max-width:1080px){body{grid-template-columns:200px minmax(0,1fr);grid-template-rows:auto minmax(0,1fr) 30vh}
 nav{grid-row:1/4}aside{grid-column:2;grid-row:3;border-left:0;border-top:1px solid var(--deep)}}
-@media (max-width:640px){body{display:block;height:auto}
-nav{position:sticky;top:0;z-index:1;overflow:visible;border-bottom:1px solid var(--deep)}
-nav h1{padding:10px 12px 6px;border:0}nav h2{display:none}
-nav ul{display:flex;overflow-x:auto;padding:0 8px 8px;gap:4px}nav li a{white-space:nowrap;background:var(--deep)}
+@media (max-width:640px){body{grid-template-columns:minmax(0,1fr);grid-template-rows:auto auto minmax(0,1fr) 24dvh}
+nav{grid-row:1;overflow:visible;border-bottom:1px solid var(--deep)}
+nav h1{padding:8px 12px 6px;border:0}nav h2{display:none}
+nav ul{display:flex;overflow-x:auto;padding:0 8px 8px;gap:4px;scrollbar-width:none}
+nav li a{white-space:nowrap;background:var(--deep);padding:4px 8px}
 nav li .hash{width:auto}nav dl{display:none}
-header{padding:8px 12px}header span{display:none}
-main{display:block;overflow:visible}article{grid-template-columns:32px minmax(0,1fr);gap:0 10px;padding:3px 12px}
-.avatar{width:32px;height:32px}.embed{padding:6px 12px 12px}.thumb svg{width:56px;height:56px}
-.of3{grid-column:span 6}.of2{grid-column:span 6}
-aside{border-top:1px solid var(--deep)}.log{max-height:50vh}}
+header{grid-row:2;padding:6px 12px}header span{display:none}
+main{grid-row:3}article{grid-template-columns:32px minmax(0,1fr);gap:0 10px;padding:3px 12px}
+.avatar{width:32px;height:32px}.gutter{font-size:10px}.embed{padding:4px 12px 10px}.thumb svg{width:56px;height:56px}
+.of3{grid-column:span 6}
+aside{grid-column:1;grid-row:4;border-left:0;border-top:1px solid var(--deep)}aside h2{padding:6px 12px}
+.log li{padding:1px 12px;font-size:11px}}
 """
