@@ -56,9 +56,9 @@ class DiscordError(Exception):
 def identify(token: str, version: str, about_url: str) -> dict[str, str]:
     """The headers every request carries; without this form of User-Agent the edge may block us."""
     return {
-        "Authorization": f"Bot {token}",
-        "User-Agent": f"DiscordBot ({about_url}, {version}) wanderer-notifier/{version}",
-        "Accept": "application/json",
+        "authorization": f"Bot {token}",
+        "user-agent": f"DiscordBot ({about_url}, {version}) wanderer-notifier/{version}",
+        "accept": "application/json",
     }
 
 

@@ -1,0 +1,334 @@
+"""Posting and looking back, against the fake Discord: every misfortune is an outcome, none an exception."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.discord.peer import BOT, GONE, MAIN, OTHER, Peer, in_memory, kill_body, make_discord, on_sockets, virtual_now
+from wanderer_notifier.core.outcome import (
+    Absent,
+    Accepted,
+    CannotLook,
+    ChannelClosed,
+    Found,
+    Limited,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unauthorized,
+    Unknown,
+)
+from wanderer_notifier.discord.rest import DiscordError, identify, sendable
+from wanderer_notifier.sim import faults
+from wanderer_notifier.sim.discord_messages import EMBED_LINKS, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL
+from wanderer_notifier.sim.ratelimits import Limit
+
+POST = "POST /channels/{c}/messages"
+GET = "GET /channels/{c}/messages"
+
+
+@pytest.fixture
+async def peer(autojump_clock: MockClock) -> AsyncIterator[Peer]:
+    async with in_memory() as peer:
+        yield peer
+
+
+async def test_an_accepted_message_has_the_id_discord_gave_it(autojump_clock: MockClock, peer: Peer) -> None:
+    became = await peer.rest.post(MAIN, kill_body())
+    (message,) = peer.discord.messages(MAIN)
+    assert became == Accepted(message.id)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "kind", "there"),
+    [
+        (faults.cut(effect=True), Unknown, True),
+        (faults.cut(effect=False), Unknown, False),
+        (faults.status(500), Unknown, False),
+        (faults.status(502, effect=True), Unknown, True),
+        (faults.status(503, body=b""), Unknown, False),
+        (faults.status(530), Unknown, False),
+        (faults.status(500, body=b"<html>"), Unknown, False),
+        (faults.truncated(), Unknown, True),
+        (faults.truncated(complete=True), Unknown, True),
+        (faults.stall(effect=True), Unknown, True),
+        (faults.status(400), Rejected, False),
+        (faults.status(404), ChannelClosed, False),
+        (faults.status(401), Unauthorized, False),
+        (faults.limited(1.2), Limited, False),
+        (faults.limited(1.2, scope="edge"), Limited, False),
+    ],
+)
+async def test_every_misfortune_is_an_outcome(
+    autojump_clock: MockClock, peer: Peer, fault: faults.Fault, kind: type[Outcome], there: bool, complete: bool
+) -> None:
+    if complete:  # on a connection that was used before
+        await peer.rest.post(OTHER, kill_body(9))
+    peer.discord.fault(fault)
+    assert type(await peer.rest.post(MAIN, kill_body())) is kind
+    assert bool(peer.discord.messages(MAIN)) == there
+
+
+async def test_a_server_that_never_answers_costs_at_most_thirty_seconds_and_its_connection(
+    autojump_clock: MockClock, peer: Peer
+) -> None:
+    assert peer.network is not None
+    await peer.rest.post(MAIN, kill_body(1))
+    used = len(peer.network.dialled)
+    peer.discord.fault(faults.stall())
+    began = trio.current_time()
+    assert isinstance(await peer.rest.post(MAIN, kill_body(2)), Unknown)
+    assert trio.current_time() - began <= 30
+    assert isinstance(await peer.rest.post(MAIN, kill_body(2)), Accepted)
+    assert len(peer.network.dialled) == used + 1
+
+
+async def test_what_was_never_sent_is_known_not_to_be_there(autojump_clock: MockClock, peer: Peer) -> None:
+    assert peer.network is not None
+    peer.network.refuse("discord.sim", 80)
+    assert isinstance(await peer.rest.post(MAIN, kill_body()), NotSent)
+    peer.network.refuse("discord.sim", 80, on=False)
+    peer.network.stall("discord.sim", 80)
+    assert isinstance(await peer.rest.post(MAIN, kill_body()), NotSent)
+    peer.network.detach("discord.sim", 80)
+    peer.network.stall("discord.sim", 80, on=False)
+    assert isinstance(await peer.rest.post(MAIN, kill_body()), NotSent)
+
+
+async def test_a_cancelled_post_gives_its_place_back(autojump_clock: MockClock, peer: Peer) -> None:
+    peer.discord.fault(faults.stall())
+    with trio.move_on_after(1):
+        await peer.rest.post(MAIN, kill_body())
+    assert isinstance(await peer.rest.post(MAIN, kill_body()), Accepted)
+
+
+# --- limits -------------------------------------------------------------------------------------------------------
+
+
+async def test_waits_for_its_bucket_before_sending(autojump_clock: MockClock, peer: Peer) -> None:
+    """cases.md D04: 6 posts under a limit of 5 in 5 s; the sixth goes at 5 s."""
+    for number in range(11):
+        assert isinstance(await peer.rest.post(MAIN, kill_body(number)), Accepted)
+    assert 429 not in peer.discord.statuses
+    assert trio.current_time() == pytest.approx(10.0, abs=0.2)
+
+
+async def test_a_bucket_that_opens_late_is_the_callers_to_wait_for(autojump_clock: MockClock, peer: Peer) -> None:
+    peer.discord.fault(faults.limited(64.57))
+    first = await peer.rest.post(MAIN, kill_body())
+    assert first == Limited(pytest.approx(64.62), "user")  # type: ignore[arg-type]
+    await trio.sleep(10)
+    second = await peer.rest.post(MAIN, kill_body())
+    assert isinstance(second, Limited)
+    assert second.wait_s == pytest.approx(54.62, abs=0.1)
+    assert len(peer.discord.journal) == 1  # nothing left the house meanwhile
+    assert isinstance(await peer.rest.post(OTHER, kill_body()), Accepted)
+    await trio.sleep(second.wait_s)
+    assert isinstance(await peer.rest.post(MAIN, kill_body()), Accepted)
+
+
+@pytest.mark.parametrize(("scope", "others"), [("user", Accepted), ("shared", Accepted), ("global", Limited)])
+async def test_the_scope_of_a_429_decides_who_waits(
+    autojump_clock: MockClock, peer: Peer, scope: Any, others: type[Outcome]
+) -> None:
+    peer.discord.fault(faults.limited(30.5, scope=scope))
+    assert await peer.rest.post(MAIN, kill_body()) == Limited(pytest.approx(30.55), scope)  # type: ignore[arg-type]
+    assert type(await peer.rest.post(OTHER, kill_body())) is others
+
+
+async def test_a_page_of_the_edge_stops_everything(autojump_clock: MockClock, peer: Peer) -> None:
+    """cases.md D25."""
+    peer.discord.fault(
+        faults.Fault(effect=False, ending=faults.Status(status=429, body=b"<html>", content_type="text/html"))
+    )
+    assert await peer.rest.post(MAIN, kill_body()) == Limited(pytest.approx(600.05), "edge")  # type: ignore[arg-type]
+    assert isinstance(await peer.rest.post(OTHER, kill_body()), Limited)
+    assert len(peer.discord.journal) == 1
+    await trio.sleep(601)
+    await peer.rest.post(MAIN, kill_body())
+    assert len(peer.discord.messages(MAIN)) <= 1
+    assert isinstance(await peer.rest.post(MAIN, kill_body()), Accepted)  # the first may meet a connection grown stale
+
+
+async def test_many_channels_at_once_stay_below_the_global_limit(autojump_clock: MockClock) -> None:
+    discord = make_discord(channels=120)
+    async with in_memory(discord) as peer:
+        became: list[Outcome] = []
+
+        async def post(channel: str) -> None:
+            became.append(await peer.rest.post(channel, kill_body(int(channel))))
+
+        async with trio.open_nursery() as nursery:
+            for channel in discord.guild.channels:
+                nursery.start_soon(post, channel)
+    assert {type(one) for one in became} == {Accepted}
+    assert 429 not in discord.statuses
+
+
+# --- what cannot be posted ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("denied", "words"), [(VIEW_CHANNEL, "cannot see the channel"), (SEND_MESSAGES, "lacks a permission")]
+)
+async def test_a_channel_that_refuses_us_is_closed(
+    autojump_clock: MockClock, peer: Peer, denied: int, words: str
+) -> None:
+    peer.discord.deny(MAIN, denied)
+    became = await peer.rest.post(MAIN, kill_body())
+    assert isinstance(became, ChannelClosed)
+    assert words in became.reason
+
+
+async def test_an_unknown_channel_is_closed(autojump_clock: MockClock, peer: Peer) -> None:
+    became = await peer.rest.post(GONE, kill_body())
+    assert isinstance(became, ChannelClosed)
+    assert became.code == 10003
+
+
+async def test_form_errors_name_the_field(autojump_clock: MockClock, peer: Peer) -> None:
+    became = await peer.rest.post(MAIN, {"embeds": [{"title": "x" * 300}]})
+    assert isinstance(became, Rejected)
+    assert "embeds.0.title" in became.reason
+
+
+async def test_embeds_taken_away_do_not_make_it_a_failure(autojump_clock: MockClock, peer: Peer) -> None:
+    peer.discord.deny(MAIN, EMBED_LINKS)
+    assert isinstance(await peer.rest.post(MAIN, {"content": "x", **kill_body()}), Accepted | ChannelClosed)
+
+
+async def test_a_dead_token_is_told(autojump_clock: MockClock) -> None:
+    async with in_memory(token="test-token-old") as peer:
+        assert isinstance(await peer.rest.post(MAIN, kill_body()), Unauthorized)
+        with pytest.raises(DiscordError):
+            await peer.rest.me()
+
+
+async def test_what_json_cannot_hold_is_refused_before_sending(autojump_clock: MockClock, peer: Peer) -> None:
+    for bad in ({"content": float("nan")}, {"content": {1, 2}}):
+        assert isinstance(await peer.rest.post(MAIN, bad), Rejected)
+    assert not peer.discord.journal
+
+
+async def test_half_characters_are_replaced(autojump_clock: MockClock, peer: Peer) -> None:
+    assert sendable({"content": "a\ud83db"}) == {"content": "a?b"}
+    assert isinstance(await peer.rest.post(MAIN, {"content": "a\ud83db"}), Accepted)
+
+
+def test_the_agent_is_named_as_discord_wants_it() -> None:
+    headers = identify("test-token", "1.2", "https://test.invalid")
+    assert headers["authorization"] == "Bot test-token"
+    assert headers["user-agent"].startswith("DiscordBot (https://test.invalid, 1.2)")
+
+
+# --- looking back -------------------------------------------------------------------------------------------------
+
+
+async def test_finds_what_stands_in_the_channel_by_its_link(autojump_clock: MockClock, peer: Peer) -> None:
+    since = virtual_now()
+    became = await peer.rest.post(MAIN, kill_body(7))
+    assert isinstance(became, Accepted)
+    await peer.rest.post(MAIN, kill_body(8))
+    assert await peer.rest.look_back(MAIN, kill_body(7), since) == Found(became.message_id)
+    assert await peer.rest.look_back(MAIN, kill_body(9), since) == Absent()
+    assert await peer.rest.look_back(OTHER, kill_body(7), since) == Absent()
+
+
+async def test_what_others_said_and_what_is_older_does_not_count(autojump_clock: MockClock, peer: Peer) -> None:
+    peer.discord.post_as(MAIN, "700000000000000077", "J123456 added")
+    await peer.rest.post(MAIN, {"content": "J123456 added", "nonce": "a"})
+    await trio.sleep(60)
+    assert await peer.rest.look_back(MAIN, {"content": "J123456 added"}, virtual_now()) == Absent()
+    assert isinstance(
+        await peer.rest.look_back(MAIN, {"content": "J123456 added"}, virtual_now() - timedelta(seconds=58)), Found
+    )
+
+
+@pytest.mark.parametrize(
+    ("newer", "expected"), [(49, Found), (50, Found), (199, Found), (200, CannotLook), (260, CannotLook)]
+)
+async def test_reads_four_pages_and_no_more(autojump_clock: MockClock, peer: Peer, newer: int, expected: type) -> None:
+    since = virtual_now()
+    await peer.rest.post(MAIN, kill_body(7))
+    for number in range(newer):
+        peer.discord.post_as(MAIN, "700000000000000077", f"chatter {number}")
+    there = await peer.rest.look_back(MAIN, kill_body(7), since)
+    assert type(there) is expected
+    assert sum(seen.route == GET for seen in peer.discord.journal) <= 4
+    if isinstance(there, CannotLook):
+        assert there.forbidden  # asking again would not help
+
+
+async def test_stops_reading_at_messages_from_before_the_attempt(autojump_clock: MockClock, peer: Peer) -> None:
+    for number in range(120):
+        peer.discord.post_as(MAIN, "700000000000000077", f"chatter {number}")
+    await trio.sleep(60)
+    assert await peer.rest.look_back(MAIN, kill_body(7), virtual_now()) == Absent()
+    assert sum(seen.route == GET for seen in peer.discord.journal) == 1
+
+
+@pytest.mark.parametrize("denied", [VIEW_CHANNEL, READ_MESSAGE_HISTORY])
+async def test_a_missing_permission_to_look_is_told(autojump_clock: MockClock, peer: Peer, denied: int) -> None:
+    await peer.rest.post(MAIN, kill_body(7))
+    peer.discord.deny(MAIN, denied)
+    there = await peer.rest.look_back(MAIN, kill_body(7), virtual_now())
+    if denied == READ_MESSAGE_HISTORY:  # Discord may answer with an empty page instead of refusing
+        assert isinstance(there, Absent) or (isinstance(there, CannotLook) and there.forbidden)
+    else:
+        assert isinstance(there, CannotLook)
+        assert there.forbidden
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.status(500),
+        faults.cut(effect=False),
+        faults.limited(60.0),
+        faults.status(200, body=b"{}"),
+        faults.status(200, body=b"[1]"),
+        faults.status(200, body=b"[nonsense"),
+        faults.status(401),
+    ],
+)
+async def test_trouble_while_looking_means_later(autojump_clock: MockClock, peer: Peer, fault: faults.Fault) -> None:
+    await peer.rest.me()
+    peer.discord.fault(fault, route=GET)
+    there = await peer.rest.look_back(MAIN, kill_body(7), virtual_now())
+    assert isinstance(there, CannotLook)
+    assert not there.forbidden
+
+
+async def test_asks_who_we_are_once(autojump_clock: MockClock, peer: Peer) -> None:
+    assert await peer.rest.me() == BOT
+    assert await peer.rest.me() == BOT
+    assert len(peer.discord.journal) == 1
+
+
+async def test_the_whole_over_real_sockets() -> None:
+    async with on_sockets() as peer:
+        peer.discord.fault(faults.cut(effect=True))
+        assert isinstance(await peer.rest.post(MAIN, kill_body(1)), Unknown)
+        again = await peer.rest.post(MAIN, kill_body(1))
+        (message,) = peer.discord.messages(MAIN)
+        assert again == Accepted(message.id)
+        assert await peer.rest.look_back(MAIN, kill_body(1), message.at) == Found(message.id)
+
+
+@pytest.mark.parametrize("limit", [Limit(1, 2.0), Limit(3, 1.0), Limit(10, 10.0)])
+async def test_learns_whatever_limit_the_headers_tell(autojump_clock: MockClock, peer: Peer, limit: Limit) -> None:
+    peer.discord.api.limits.routes[POST] = limit
+    for number in range(25):
+        became = await peer.rest.post(MAIN, kill_body(number))
+        if isinstance(became, Limited):
+            await trio.sleep(became.wait_s)
+            became = await peer.rest.post(MAIN, kill_body(number))
+        assert isinstance(became, Accepted)
+    assert 429 not in peer.discord.statuses
