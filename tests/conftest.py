@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
+import structlog
 
 REPO = Path(__file__).resolve().parent.parent
 CAPTURES = REPO.parent / "shared" / "captures"
@@ -13,6 +15,11 @@ CAPTURES = REPO.parent / "shared" / "captures"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--crashes", type=int, default=10, help="how often tests/service/test_crash.py kills the service")
     parser.addoption("--seeds", type=int, default=200, help="how many seeds the in-process simulation plays")
+
+
+def pytest_configure() -> None:
+    # A failing test shows what went wrong, not every step of a thousand simulated days.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ CANARY = "test-token-canary-0123456789"
 
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
+    root, before = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
     for handler in set(root.handlers) - set(handlers):
         handler.close()
     root.handlers[:] = handlers

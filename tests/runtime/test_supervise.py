@@ -178,6 +178,7 @@ async def test_old_falls_do_not_count_against_the_budget(autojump_clock: MockClo
         (ValueError(), "ValueError"),
         (ExceptionGroup("unhandled", [ExceptionGroup("in", [KeyError("x")])]), "KeyError: 'x'"),
         (RuntimeError("x" * 500), "RuntimeError: " + "x" * 186),
+        (Permanent("the token was rejected"), "the token was rejected"),
     ],
 )
 def test_an_error_is_described_in_one_short_line(error: Exception, words: str) -> None:

@@ -17,15 +17,15 @@ import trio
 
 
 class Service:
-    """One process of `wanderer-notifier run`; its output is kept in *log*."""
+    """One process of `wanderer-notifier run`; its output is appended to *log*, from *offset* on."""
 
-    def __init__(self, process: trio.Process, log: Path) -> None:
-        self.process, self.log = process, log
+    def __init__(self, process: trio.Process, log: Path, offset: int) -> None:
+        self.process, self.log, self._offset = process, log, offset
 
     def lines(self) -> list[dict[str, Any]]:
         """The log so far, as parsed JSON lines; other output is left out."""
         found = []
-        for line in self.log.read_text(errors="replace").splitlines():
+        for line in self.log.read_bytes()[self._offset :].decode(errors="replace").splitlines():
             try:
                 found.append(json.loads(line))
             except ValueError:
@@ -78,6 +78,7 @@ async def running(environment: Mapping[str, str], data_dir: Path, *arguments: st
         "LOG_FORMAT": "json",
         **environment,
     }
+    offset = log.stat().st_size if log.exists() else 0
     with log.open("ab") as out:
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", "wanderer_notifier", *(arguments or ("run",))],
@@ -87,7 +88,7 @@ async def running(environment: Mapping[str, str], data_dir: Path, *arguments: st
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    service = Service(process, log)
+    service = Service(process, log, offset)
     try:
         yield service
     finally:

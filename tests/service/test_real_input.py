@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import trio
-from wanderer_notifier.sim.world import World
 
 from tests.service.inprocess import Running, service_in_process
 from tests.service.playback import KillPlayback, MapPlayback, pushed_frames, records, stream_chunks
@@ -24,7 +23,8 @@ from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.core.limits import body_problems
 from wanderer_notifier.sim.discord import Discord
 from wanderer_notifier.sim.http import Handler, serve_tcp
-from wanderer_notifier.sim.killmails import live_form
+from wanderer_notifier.sim.ratelimits import Limit
+from wanderer_notifier.sim.world import World
 from wanderer_notifier.state import memory
 
 RECORDED = datetime(2026, 11, 24, 23, 50, tzinfo=UTC)
@@ -46,8 +46,10 @@ async def playing(
     tmp_path: Path, kills: KillPlayback, map_server: MapPlayback, now: Shifted
 ) -> AsyncIterator[tuple[Running, Discord]]:
     world = World(1, now)
-    environment = world.environment()
+    world.discord.api.limits.routes["POST /channels/{c}/messages"] = Limit(requests=50, per_s=1.0)
     async with trio.open_nursery() as nursery:
+        await nursery.start(world.serve)
+        environment = world.environment()
 
         async def serve(handler: Handler) -> str:
             port = await nursery.start(partial(serve_tcp, handler))
@@ -55,7 +57,6 @@ async def playing(
 
         environment["WEBSOCKET_URL"] = f"ws://{await serve(kills.handle)}"
         environment["MAP_URL"] = f"http://{await serve(map_server.handle)}"
-        environment["DISCORD_API_URL"] = f"http://{await serve(world.discord.handle)}/api/v10"
         seams = Seams(now=now, dice=Random(1), signals=False)
         async with service_in_process(environment, tmp_path, seams) as running:
             yield running, world.discord
@@ -105,18 +106,22 @@ async def test_recorded_kills_become_one_message_each(tmp_path: Path, kill_captu
 
 
 def large_frames(path: Path) -> list[str]:
-    """The 300-attacker kills: the recorder cut their frames short, so they are made anew from the upstream kill, and
-    held against the beginning that was kept."""
-    upstream = [record for record in records(path) if record["dir"] == "upstream"]
-    received = [record for record in records(path) if "text_abridged" in record]
+    """The live frames with 300 attackers. The recorder cut out their middle, where only a number counts up: with it
+    restored a frame has exactly the recorded length again."""
     frames = []
-    for record in upstream:
-        kill = {**record["killmail"], "zkb": record["zkb"]}
-        push = {"system_id": kill["solar_system_id"], "killmails": [live_form(kill)], "preload": False}
-        frames.append(json.dumps(["1", None, "killmails:lobby", "killmail_update", {"timestamp": "x", **push}]))
-    assert len(received) >= len(frames)
-    assert all('"attacker_count":300' in record["text_abridged"] for record in received[:8])
-    return [frame for frame in frames for _copy in range(4)]
+    for record in records(path):
+        text = record.get("text_abridged", "")
+        if '"preload":false' not in text:
+            continue
+        start, end = text.index('"attackers":[') + len('"attackers":['), text.index('],"kill_time"')
+        first = text[start : text.index("},{", start) + 1]
+        assert '"final_blow":true' in first
+        other = first.replace('"final_blow":true', '"final_blow":false')
+        numbered = [(first if number == 0 else other).replace("00000", f"{number:05}") for number in range(300)]
+        frame = text[:start] + ",".join(numbered) + text[end:]
+        assert len(frame) == record["text_length"]
+        frames.append(frame)
+    return frames
 
 
 async def test_a_recorded_map_stream_becomes_its_messages(tmp_path: Path, captures: Path) -> None:

@@ -74,8 +74,6 @@ def _positive(text: str) -> float:
 def _run(settings: Settings) -> int:
     from wanderer_notifier.app import service  # imported late: the health probe must not load the whole service
 
-    for warning in settings.warnings:
-        print(f"configuration warning: {warning}", file=sys.stderr)
     return service.main(settings)
 
 

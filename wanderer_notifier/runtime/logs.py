@@ -147,6 +147,15 @@ def configure(
     root.handlers[:] = [_Bridge(rotating)]
     root.setLevel(max(threshold, logging.INFO))
     # httpx prints whole addresses at INFO, and the others chatter per connection.
-    for name in ("httpx", "httpcore", "hypercorn", "hypercorn.access", "hypercorn.error", "trio-websocket", "quart"):
+    for name in (
+        "httpx",
+        "httpcore",
+        "hypercorn",
+        "hypercorn.access",
+        "hypercorn.error",
+        "trio-websocket",
+        "quart",
+        "web",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     return redact

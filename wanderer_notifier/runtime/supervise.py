@@ -39,9 +39,11 @@ def leaves(error: BaseException) -> Iterator[Exception]:
 
 
 def describe(error: BaseException) -> str:
-    """One short line for an operator: the error's own words, or its kind when it has none."""
+    """One short line for an operator: the error's own words, its kind in front unless it is one of ours."""
     first = next(leaves(error), error)
     words = " ".join(str(first).split())
+    if words and type(first).__module__.startswith("wanderer_notifier."):
+        return words[:200]
     return f"{type(first).__name__}: {words}"[:200] if words else type(first).__name__
 
 
