@@ -229,6 +229,15 @@ async def test_an_idle_connection_closed_by_the_peer_is_replaced(peer: Peer) -> 
     await client.aclose()
 
 
+async def test_a_connection_idle_for_long_is_not_trusted(peer: Peer, autojump_clock: trio.testing.MockClock) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(answering(plain(b"{}", keep=True))))
+    for pause, connections in ((0, 1), (29, 1), (31, 2)):
+        await trio.sleep(pause)
+        await client.request("POST", "/")
+        assert peer.connections == connections
+    await client.aclose()
+
+
 async def test_redirects_are_answers(peer: Peer) -> None:
     client = Upstream(
         "peer",

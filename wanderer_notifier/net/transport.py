@@ -19,19 +19,25 @@ FAULTS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolErr
 
 
 class TrioStream(httpcore.AsyncNetworkStream):
-    """One connection; closing it never waits for the peer."""
+    """One connection; closing it never waits for the peer.
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
+    Unused for *idle_s* seconds it counts as closed by the peer: by Trio's clock, which the pool's own expiry ignores.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, idle_s: float) -> None:
+        self._stream, self._idle_s = stream, idle_s
+        self._used_at = trio.current_time()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
             with trio.fail_after(_limit(timeout)):
-                return bytes(await self._stream.receive_some(max_bytes))
+                data = bytes(await self._stream.receive_some(max_bytes))
         except trio.TooSlowError:
             raise httpcore.ReadTimeout(f"silent for {timeout:g} s") from None
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise httpcore.ReadError(why(error)) from error
+        self._used_at = trio.current_time()
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if not buffer:
@@ -60,13 +66,15 @@ class TrioStream(httpcore.AsyncNetworkStream):
         except trio.BrokenResourceError as error:
             await self.aclose()
             raise httpcore.ConnectError(why(error)) from error
-        return TrioStream(secure)
+        return TrioStream(secure, self._idle_s)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":  # asked of an idle connection: has the peer closed it meanwhile?
             raw = self._stream
             while isinstance(raw, trio.SSLStream):
                 raw = raw.transport_stream
+            if trio.current_time() - self._used_at > self._idle_s:
+                return True
             return raw.socket.is_readable() if isinstance(raw, trio.SocketStream) else False
         return None
 
@@ -74,8 +82,8 @@ class TrioStream(httpcore.AsyncNetworkStream):
 class TrioNetwork(httpcore.AsyncNetworkBackend):
     """Opens connections with a `Dial`."""
 
-    def __init__(self, dial: Dial) -> None:
-        self._dial = dial
+    def __init__(self, dial: Dial, idle_s: float) -> None:
+        self._dial, self._idle_s = dial, idle_s
 
     async def connect_tcp(
         self,
@@ -87,7 +95,7 @@ class TrioNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         try:
             with trio.fail_after(_limit(timeout)):
-                return TrioStream(await self._dial(host, port))
+                return TrioStream(await self._dial(host, port), self._idle_s)
         except trio.TooSlowError:
             raise httpcore.ConnectTimeout(f"no connection within {timeout:g} s") from None
         except (OSError, trio.BrokenResourceError) as error:
@@ -128,8 +136,7 @@ class Transport(httpx.AsyncBaseTransport):
             ssl_context=tls,
             max_connections=connections,
             max_keepalive_connections=connections,
-            keepalive_expiry=idle_s,
-            network_backend=TrioNetwork(dial),
+            network_backend=TrioNetwork(dial, idle_s),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

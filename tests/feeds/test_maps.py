@@ -1,0 +1,671 @@
+"""The map feed against the fake map server, in virtual time."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import pytest
+import structlog
+import trio
+from trio.testing import MockClock
+
+from tests.feeds.conftest import World
+from wanderer_notifier.core.cursors import ulid_time_ms
+from wanderer_notifier.core.events import Arrival, CharactersLoaded, MapEventArrived, MapLoaded
+from wanderer_notifier.feeds.map_connection import HELD_EVENTS
+from wanderer_notifier.feeds.maps import MapSource, follow_map
+from wanderer_notifier.net.client import Upstream
+from wanderer_notifier.net.dial import tcp_dial
+from wanderer_notifier.runtime.health import Health
+from wanderer_notifier.sim.http import Exchange, serve_tcp
+from wanderer_notifier.sim.mapserver import MapServer
+from wanderer_notifier.sim.mapserver_map import Map
+
+HOST, PORT, KEY = "map.test", 80, "test-token-map"
+STREAM, DATA = "map_stream:home", "map_data:home"
+HOME, OTHER, THIRD = 31001503, 31002318, 30002187
+PILOT, SECOND = 2147480001, 2147480002
+T = TypeVar("T")
+
+
+class Follower:
+    """A map feed under test and the little that a pipeline does for it."""
+
+    def __init__(self, world: World, *, cursor: str | None = None, last_heard_s: float | None = None) -> None:
+        self.world, self.committed = world, cursor
+        self.seeds: list[str] = []
+        self.api = Upstream(
+            "map", f"http://{HOST}", dial=world.network.dial, headers={"authorization": f"Bearer {KEY}"}
+        )
+        self.run: Callable[[], Awaitable[None]] = partial(
+            follow_map,
+            MapSource(slug="home", api=self.api),
+            world.out,
+            component=world.health.component,
+            cursor=lambda: self.committed,
+            last_heard=None if last_heard_s is None else world.now() - timedelta(seconds=last_heard_s),
+            now=world.now,
+            roll=world.roll,
+            seed_cursor=self._seed,
+        )
+
+    async def _seed(self, event_id: str) -> None:
+        self.seeds.append(event_id)
+
+    async def take(self, within_s: float = 600.0) -> Arrival:
+        """The next arrival; an event's id is committed as the pipeline would."""
+        (arrival,) = await self.world.take(1, within_s)
+        if isinstance(arrival, MapEventArrived):
+            self.committed = arrival.event_id
+        return arrival
+
+    async def loaded(self, within_s: float = 600.0) -> MapLoaded:
+        return await self._expect(MapLoaded, within_s)
+
+    async def event(self, within_s: float = 600.0) -> MapEventArrived:
+        return await self._expect(MapEventArrived, within_s)
+
+    async def characters(self, within_s: float = 600.0) -> CharactersLoaded:
+        return await self._expect(CharactersLoaded, within_s)
+
+    async def _expect(self, kind: type[T], within_s: float) -> T:
+        arrival = await self.take(within_s)
+        assert isinstance(arrival, kind)
+        return arrival
+
+
+@asynccontextmanager
+async def following(world: World, **options: Any) -> AsyncIterator[Follower]:
+    follower = Follower(world, **options)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follower.run)
+        yield follower
+        nursery.cancel_scope.cancel()
+    await follower.api.aclose()
+
+
+@pytest.fixture
+def server(world: World) -> MapServer:
+    server = MapServer(now=world.now, rng=random.Random(7))
+    world.attach(HOST, PORT, server.handle)
+    return server
+
+
+@pytest.fixture
+def home(server: MapServer) -> Map:
+    home = server.add_map("home", KEY)
+    home.add_system(HOME, quiet=True)
+    home.add_character(PILOT, quiet=True)
+    return home
+
+
+async def until(server: MapServer, condition: Callable[[], bool], within_s: float = 600.0) -> None:
+    with trio.fail_after(within_s):
+        await server.until(lambda server: condition())
+
+
+def streams(server: MapServer) -> list[dict[str, str]]:
+    """The queries of all streams asked for so far."""
+    return [request.query for request in server.journal if request.path.endswith("/events/stream")]
+
+
+def solar_system(event: MapEventArrived) -> int:
+    return int(json.loads(event.data)["payload"]["solar_system_id"])
+
+
+def frame(number: int, **payload: Any) -> bytes:
+    event_id = f"01M1F372CR3WQ3TK2VD{number:07d}"
+    data = json.dumps({"id": event_id, "type": "add_system", "payload": {"solar_system_id": number, **payload}})
+    return f"event: add_system\nid: {event_id}\ndata: {data}\n\n".encode()
+
+
+CONNECTED = b'event: connected\nid: 01M1F371HB3WQ3TK2VD9WRH0G5\ndata: {"map_id":"x","server_time":"y"}\n\n'
+
+
+def scripted(world: World, talk: Callable[[Exchange], Awaitable[None]], server: MapServer | None = None) -> list[float]:
+    """A server whose stream does *talk*; gives when the stream was asked for."""
+    asked: list[float] = []
+
+    async def handle(exchange: Exchange) -> None:
+        if exchange.request.path.endswith("/events/stream"):
+            asked.append(trio.current_time())
+            await talk(exchange)
+        elif server is not None:
+            await server.handle(exchange)
+        else:
+            await exchange.respond(200, [("content-type", "application/json")], b'{"data":[]}')
+
+    world.attach(HOST, PORT, handle)
+    return asked
+
+
+# --- the beginning ---
+
+
+async def test_the_stream_is_opened_first_and_the_lists_are_read_second(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        loaded = await map_.loaded()
+        assert [request.path.rpartition("/")[2] for request in server.journal] == [
+            "stream",
+            "systems",
+            "tracked-characters",
+        ]
+        assert [system.system_id for system in loaded.systems] == [HOME]
+        assert [pilot.character_id for pilot in loaded.characters] == [PILOT]
+        assert (loaded.slug, loaded.gap_s) == ("home", None)
+        await world.until(lambda: world.state(STREAM) == world.state(DATA) == ("ok", ""))
+
+
+async def test_the_request_asks_for_what_is_needed(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        stream = server.journal[0]
+        assert "last_event_id" not in stream.query
+        assert set(stream.query["events"].split(",")) >= {"add_system", "deleted_system", "rally_point_added"}
+        assert stream.headers["accept-encoding"] == "identity"
+        assert stream.headers["accept"] == "text/event-stream"
+        assert stream.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_events_are_handed_on_as_they_are(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        event_id = home.emit("add_system", {"solar_system_id": OTHER, "name": "a\u2028data: b"})
+        event = await map_.event()
+        assert (event.slug, event.type, event.event_id) == ("home", "add_system", event_id)
+        assert json.loads(event.data)["payload"]["name"] == "a\u2028data: b"
+        await world.nothing_arrives(120)  # keep-alives are nothing
+
+
+async def test_s27_what_happens_while_the_lists_are_read_comes_after_them(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.fail_rest(4)
+    async with following(world) as map_:
+        await until(server, lambda: len(server.streams) == 1)
+        home.add_system(OTHER)
+        assert len((await map_.loaded()).systems) == 2
+        assert solar_system(await map_.event()) == OTHER
+
+
+async def test_the_greeting_begins_a_cursor_only_where_there_is_none(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        (seed,) = map_.seeds
+        server.cut_streams()
+        await map_.loaded()
+        assert map_.seeds == [seed]
+        resumed, began = ulid_time_ms(streams(server)[1]["last_event_id"]), ulid_time_ms(seed)
+        assert resumed is not None
+        assert began == resumed + 5000
+
+
+async def test_s08_a_greeting_newer_than_the_backlog_does_not_move_the_cursor(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    first = home.emit("add_system", {"solar_system_id": HOME})
+    await trio.sleep(30)
+    missed = [home.emit("add_system", {"solar_system_id": OTHER + number}) for number in range(3)]
+    await trio.sleep(30)
+    async with following(world, cursor=first) as map_:
+        await map_.loaded()
+        assert [(await map_.event()).event_id for _ in range(4)] == [first, *missed]
+        assert map_.seeds == []
+        map_.committed = missed[0]  # a crash: only this much was decided
+        server.cut_streams()
+        await map_.loaded()
+        asked = ulid_time_ms(streams(server)[1]["last_event_id"])
+        assert asked == (ulid_time_ms(missed[0]) or 0) - 5000
+
+
+async def test_a_cursor_that_is_none_is_not_sent(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world, cursor="not a ulid") as map_:
+        await map_.loaded()
+        assert "last_event_id" not in streams(server)[0]
+
+
+# --- gaps ---
+
+
+async def test_a_gap_is_replayed_without_repeating_anything(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.duplicate_backfill = True
+    async with following(world) as map_:
+        await map_.loaded()
+        home.add_system(OTHER)
+        await map_.event()
+        server.cut_streams()
+        home.add_system(THIRD)
+        await map_.loaded()
+        assert solar_system(await map_.event()) == THIRD
+        await world.nothing_arrives(300)
+
+
+async def test_what_was_only_received_is_not_taken_for_handed_on(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.fail_rest(3)
+    async with following(world) as map_:
+        await until(server, lambda: len(server.streams) == 1)
+        home.add_system(OTHER)
+        await trio.testing.wait_all_tasks_blocked()  # held back while the lists cannot be read
+        server.cut_streams()
+        await map_.loaded()
+        assert solar_system(await map_.event()) == OTHER
+
+
+@pytest.mark.parametrize("away_s", [2.0, 300.0, 7200.0])
+async def test_the_gap_is_measured_from_the_last_sign_of_life(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map, away_s: float
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        await trio.sleep(31)  # one keep-alive
+        heard = trio.current_time() - 1
+        server.cut_streams()
+        server.down = True
+        await trio.sleep(away_s)
+        server.down = False
+        loaded = await map_.loaded()
+        assert loaded.gap_s == pytest.approx(trio.current_time() - heard, abs=1.0)
+
+
+async def test_the_gap_at_the_start_is_counted_from_the_last_process(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world, last_heard_s=1234.0) as map_:
+        assert (await map_.loaded()).gap_s == pytest.approx(1234.0, abs=1.0)
+
+
+async def test_a_connection_that_never_loaded_does_not_shorten_the_gap(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.fail_rest(10_000)
+    async with following(world, last_heard_s=1000.0) as map_:
+        await trio.sleep(500)
+        server.rest_failures.clear()
+        server.cut_streams()
+        assert ((await map_.loaded()).gap_s or 0.0) >= 1500.0
+
+
+async def test_a_frame_cut_in_the_middle_is_replayed_whole(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        server.cut_in_next_frame = True
+        home.add_system(OTHER)
+        await map_.loaded()
+        assert solar_system(await map_.event()) == OTHER
+        await world.nothing_arrives(300)
+
+
+async def test_frames_in_single_bytes(autojump_clock: MockClock, world: World, server: MapServer, home: Map) -> None:
+    server.split_at = 1
+    async with following(world) as map_:
+        await map_.loaded()
+        home.add_system(OTHER)
+        assert solar_system(await map_.event()) == OTHER
+
+
+# --- ends of a stream ---
+
+
+async def test_s06_a_stream_that_is_open_and_dead_is_replaced(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        server.stall()
+        began = trio.current_time()
+        assert "silent for 90 s" in await world.until_state(STREAM, "degraded")
+        assert trio.current_time() - began <= 121.0
+        server.stall(False)
+        home.add_system(OTHER)
+        await map_.loaded()
+        assert solar_system(await map_.event()) == OTHER
+
+
+async def test_s07_a_proxy_that_cuts_every_minute_raises_no_alarm(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with following(world) as map_:
+            await map_.loaded()
+            for number in range(10):
+                home.add_system(OTHER + number)
+                assert solar_system(await map_.event()) == OTHER + number
+                await trio.sleep(60)
+                cut = trio.current_time()
+                await server.end_streams()
+                await map_.loaded(within_s=5.0)
+                assert trio.current_time() - cut <= 2.0
+            await world.nothing_arrives(300)
+    assert [entry for entry in logs if entry["log_level"] not in ("info", "debug")] == []
+    assert "failed" not in {view.state for view in world.states}
+
+
+async def test_a_stream_that_is_cut_at_once_again_and_again_is_asked_ever_more_slowly(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.start(200, [("content-type", "text/event-stream")])
+        await exchange.send(CONNECTED)
+        await exchange.end()
+
+    asked = scripted(world, talk)
+    async with following(world):
+        await trio.sleep(600)
+    assert len(asked) < 20
+
+
+async def test_s11_a_full_server_is_recognised_and_left_in_peace_for_a_minute(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.max_streams_per_key = 0
+    async with following(world) as map_:
+        assert "connection limit" in await world.until_state(STREAM, "failed")
+        await trio.sleep(200)
+        assert len(streams(server)) <= 4
+        server.max_streams_per_key = 10
+        await world.until_state(STREAM, "ok", within_s=75.0)
+        del map_
+
+
+async def test_no_greeting_is_no_stream(autojump_clock: MockClock, world: World) -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.start(200, [("content-type", "text/event-stream")])
+        while True:
+            await exchange.send(b": keepalive\n\n")
+            await trio.sleep(5)
+
+    scripted(world, talk)
+    async with following(world):
+        assert "no greeting within 15 s" in await world.until_state(STREAM, "degraded")
+
+
+async def test_an_endless_line_ends_the_connection(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.start(200, [("content-type", "text/event-stream")])
+        await exchange.send(CONNECTED + frame(HOME))
+        await exchange.send(b"data: " + b"x" * (2**20 + 1))
+        await trio.sleep_forever()
+
+    scripted(world, talk, server)
+    async with following(world):
+        assert "a line of more than" in await world.until_state(STREAM, "degraded")
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("content_type", "good"),
+    [
+        ("text/event-stream", True),
+        ("text/event-stream; charset=utf-8", True),
+        ("Text/Event-Stream;charset=latin-1", True),
+        ("application/json", False),
+        ("text/html; charset=utf-8", False),
+        ("", False),
+    ],
+)
+async def test_s05_the_content_type_decides_without_its_parameters(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map, content_type: str, good: bool
+) -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.start(200, [("content-type", content_type)])
+        await exchange.send(CONNECTED)
+        await trio.sleep_forever()
+
+    scripted(world, talk, server)
+    async with following(world) as map_:
+        if good:
+            await map_.loaded()
+        else:
+            assert "not events; check MAP_URL" in await world.until_state(STREAM, "failed")
+
+
+async def test_s13_a_map_that_is_away_for_five_minutes_is_found_again(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    del server.maps["home"]
+    async with following(world) as map_:
+        assert "knows no map home" in await world.until_state(STREAM, "failed")
+        await trio.sleep(300)
+        assert 2 <= len(streams(server)) <= 5
+        server.maps["home"] = home
+        await world.until_state(STREAM, "ok", within_s=301.0)
+        await map_.loaded()
+
+
+async def test_s16_a_redirect_is_explained_and_not_followed(autojump_clock: MockClock, world: World) -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.respond(301, [("location", "https://new.test/api/maps/home/events/stream")])
+
+    scripted(world, talk)
+    async with following(world):
+        assert "redirects to https://new.test; set MAP_URL" in await world.until_state(STREAM, "failed")
+    assert set(world.network.dialled) == {(HOST, PORT)}
+
+
+async def test_a_map_without_a_stream_is_read_now_and_then(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    home.sse_enabled = False
+    async with following(world) as map_:
+        assert "switched off for map home" in await world.until_state(STREAM, "failed")
+        loaded = await map_.loaded(within_s=60.0)
+        assert [system.system_id for system in loaded.systems] == [HOME]
+        await world.until_state(DATA, "ok")
+        again = await map_.loaded(within_s=700.0)
+        assert again.gap_s == pytest.approx(600.0, abs=31.0)
+        home.sse_enabled = True
+        await world.until_state(STREAM, "ok", within_s=301.0)
+
+
+async def test_a_server_that_is_away_degrades_both_parts_with_a_reason(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    world.network.refuse(HOST, PORT)
+    async with following(world) as map_:
+        assert "Connection refused" in await world.until_state(STREAM, "degraded")
+        assert "Connection refused" in await world.until_state(DATA, "degraded")
+        world.network.refuse(HOST, PORT, False)
+        await map_.loaded(within_s=61.0)
+        await world.until_state(DATA, "ok")
+
+
+# --- the lists ---
+
+
+async def test_lists_that_cannot_be_read_do_not_deafen_the_map(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.fail_rest(10_000)
+    async with following(world) as map_:
+        await until(server, lambda: len(server.streams) == 1)
+        home.add_system(OTHER)
+        assert solar_system(await map_.event(within_s=61.0)) == OTHER
+        assert trio.current_time() == pytest.approx(60.0, abs=1.0)
+        assert "HTTP 500" in world.state(DATA)[1]
+        assert world.state(STREAM)[0] == "ok"
+        home.add_system(THIRD)
+        await map_.event(within_s=21.0)
+        server.rest_failures.clear()
+        assert len((await map_.loaded(within_s=61.0)).systems) == 3
+        await world.until(lambda: world.state(DATA) == ("ok", ""))
+
+
+async def test_lists_that_never_answer_do_not_deafen_the_map(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async def handle(exchange: Exchange) -> None:
+        if exchange.request.path.endswith("/events/stream"):
+            await server.handle(exchange)
+        await trio.sleep_forever()
+
+    world.attach(HOST, PORT, handle)
+    async with following(world) as map_:
+        await until(server, lambda: len(server.streams) == 1)
+        home.add_system(OTHER)
+        assert solar_system(await map_.event(within_s=61.0)) == OTHER
+
+
+async def test_when_no_more_events_can_be_held_back_they_go_on(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.fail_rest(10_000)
+    async with following(world) as map_:
+        await until(server, lambda: len(server.streams) == 1)
+        total = HELD_EVENTS + 500
+        for number in range(total):
+            home.emit("add_system", {"solar_system_id": 31000001 + number})
+        got = [solar_system(await map_.event(within_s=30.0)) for _ in range(total)]
+        assert got == [31000001 + number for number in range(total)]
+        assert trio.current_time() < 30.0
+
+
+async def test_an_empty_list_is_looked_at_twice(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    server.empty_lists(1)
+    async with following(world) as map_:
+        assert [system.system_id for system in (await map_.loaded()).systems] == [HOME]
+
+
+async def test_a_map_that_is_really_empty_is_believed(
+    autojump_clock: MockClock, world: World, server: MapServer
+) -> None:
+    server.add_map("home", KEY)
+    async with following(world) as map_:
+        assert (await map_.loaded()).systems == ()
+
+
+async def test_the_lists_are_compared_every_ten_minutes(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        home.add_system(OTHER, quiet=True)  # an event that was lost
+        loaded = await map_.loaded(within_s=601.0)
+        assert len(loaded.systems) == 2
+        assert loaded.gap_s == 0.0
+
+
+async def test_an_event_during_a_comparison_comes_after_it(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    slow = trio.Event()
+
+    async def handle(exchange: Exchange) -> None:
+        late = len(server.journal) >= 3 and exchange.request.path.endswith("/systems")
+        if late:
+            slow.set()
+            await trio.sleep(5)
+        await server.handle(exchange)
+
+    world.attach(HOST, PORT, handle)
+    async with following(world) as map_:
+        await map_.loaded()
+        with trio.fail_after(700):
+            await slow.wait()
+        home.add_system(OTHER)
+        assert len((await map_.loaded()).systems) == 2
+        assert solar_system(await map_.event()) == OTHER
+
+
+# --- pilots ---
+
+
+async def test_a_hint_about_pilots_reads_their_list_again_and_once_more(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        began = trio.current_time()
+        home.add_character(SECOND)
+        assert (await map_.event()).type == "character_added"
+        assert {pilot.character_id for pilot in (await map_.characters()).characters} == {PILOT, SECOND}
+        assert trio.current_time() - began == pytest.approx(1.5)
+        await map_.characters()
+        assert trio.current_time() - began == pytest.approx(6.5)
+        await world.nothing_arrives(300)
+
+
+async def test_many_hints_are_one_reading(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        character = next(iter(home.characters.values()))
+        for _ in range(20):
+            home.open_browser(character)
+        for _ in range(20):
+            await map_.event()
+        await map_.characters()
+        await map_.characters()
+        await world.nothing_arrives(300)
+
+
+async def test_pilots_that_cannot_be_read_wait_for_the_next_look(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map
+) -> None:
+    async with following(world) as map_:
+        await map_.loaded()
+        server.fail_rest(1)
+        home.add_character(SECOND)
+        await map_.event()
+        assert len((await map_.characters(within_s=10.0)).characters) == 2
+        assert world.state(DATA)[0] == "ok"
+
+
+# --- over real sockets ---
+
+
+async def test_the_same_over_tcp(nursery: trio.Nursery) -> None:
+    world = World(nursery, None)  # type: ignore[arg-type]  # real sockets instead
+    server = MapServer(now=world.now, rng=random.Random(7))
+    home = server.add_map("home", KEY)
+    home.add_system(HOME, quiet=True)
+    port = await nursery.start(serve_tcp, server.handle)
+    api = Upstream("map", f"http://127.0.0.1:{port}", dial=tcp_dial(), headers={"authorization": f"Bearer {KEY}"})
+    out, arrivals = trio.open_memory_channel[Arrival](16)
+    nursery.start_soon(
+        partial(
+            follow_map,
+            MapSource(slug="home", api=api),
+            out,
+            component=Health(world.now).component,
+            cursor=lambda: None,
+            last_heard=None,
+            now=world.now,
+            roll=world.roll,
+        )
+    )
+    with trio.fail_after(20):
+        assert isinstance(await arrivals.receive(), MapLoaded)
+        home.add_system(OTHER)
+        assert isinstance(await arrivals.receive(), MapEventArrived)
+        server.cut_streams()
+        assert isinstance(await arrivals.receive(), MapLoaded)
+    await api.aclose()
