@@ -13,6 +13,9 @@ from attrs import Factory, define, frozen
 Scope: TypeAlias = Literal["user", "global", "shared"]
 HeaderList: TypeAlias = list[tuple[str, str]]
 
+ROUNDING_S = 1e-6
+"""Sums of times differ by less than this from what they should be; nobody is refused for that."""
+
 
 @frozen
 class Limit:
@@ -41,7 +44,7 @@ class Window:
 
     def left(self, at: float) -> int:
         """Free places at the moment *at* (seconds of any monotonic clock)."""
-        while self._taken and self._taken[0] + self.limit.per_s <= at:
+        while self._taken and self._taken[0] + self.limit.per_s <= at + ROUNDING_S:
             self._taken.popleft()
         return self.limit.requests - len(self._taken)
 
@@ -56,12 +59,12 @@ class Window:
         """Seconds until a place is free; 0 when one is."""
         if self.left(at) > 0 or not self._taken:
             return 0.0
-        return self._taken[0] + self.limit.per_s - at
+        return min(self._taken[0] + self.limit.per_s - at, self.limit.per_s)
 
     def all_free_s(self, at: float) -> float:
         """Seconds until every place is free again, which is what the headers tell."""
         self.left(at)
-        return self._taken[-1] + self.limit.per_s - at if self._taken else 0.0
+        return min(self._taken[-1] + self.limit.per_s - at, self.limit.per_s) if self._taken else 0.0
 
 
 @frozen(kw_only=True)
@@ -166,9 +169,9 @@ def limited_body(retry_after: float, *, everywhere: bool) -> dict[str, object]:
 
 def retry_after_header(retry_after: float) -> tuple[str, str]:
     """`Retry-After` counts whole seconds and is rounded up (discord.md 3.2)."""
-    return "Retry-After", str(math.ceil(retry_after))
+    return "Retry-After", str(math.ceil(retry_after - ROUNDING_S))
 
 
 def _up(seconds: float) -> float:
     # Three digits are told; rounding down would let an obedient client come a fraction too early.
-    return math.ceil(seconds * 1000) / 1000
+    return math.ceil((seconds - ROUNDING_S) * 1000) / 1000
