@@ -88,7 +88,7 @@ def _health(environ: Mapping[str, str], *, ready: bool) -> int:
     port = environ.get("PORT", "").strip() or environ.get("WANDERER_PORT", "").strip() or "4000"
     url = f"http://127.0.0.1:{port}{'/ready' if ready else '/health'}"
     try:
-        with urllib.request.urlopen(url, timeout=HEALTH_TIMEOUT_S) as response:  # noqa: S310  # loopback http only
+        with urllib.request.urlopen(url, timeout=HEALTH_TIMEOUT_S) as response:  # loopback http only
             body, good = response.read(65536), True
     except urllib.error.HTTPError as error:
         body, good = error.read(65536), False

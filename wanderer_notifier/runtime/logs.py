@@ -42,9 +42,15 @@ class Redactor:
         return text
 
 
-def _utc_milliseconds(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts")(None, "", event)
-    stamp["ts"] = f"{stamp['ts'][:23]}Z"
+def _timestamp(key: str) -> Processor:
+    """Adds the UTC time with milliseconds as *key*; the text layout puts `timestamp` first, machines read `ts`."""
+    stamper = structlog.processors.TimeStamper(fmt="iso", utc=True, key=key)
+
+    def stamp(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        stamped = stamper(logger, name, event)
+        stamped[key] = f"{stamped[key][:23]}Z"
+        return stamped
+
     return stamp
 
 
@@ -136,7 +142,7 @@ def configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            _utc_milliseconds,
+            _timestamp("ts" if layout == "json" else "timestamp"),
             *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
