@@ -79,11 +79,18 @@ async def test_the_request_carries_path_query_headers_and_json(peer: Peer) -> No
             got.extend(await stream.receive_some(65536))
         await stream.send_all(plain(b""))
 
-    client = Upstream("d", "http://d.test/api/v10", dial=peer.dial(script), headers={"authorization": "Bot test-token"})
-    await client.request("POST", "/channels/1/messages", params={"q": "a b"}, json={"content": "é\ud800"})
+    client = Upstream("d", "http://d.test/api/v10", dial=peer.dial(script), headers={"User-Agent": "ours"})
+    await client.request(
+        "POST",
+        "/channels/1/messages",
+        headers={"Authorization": "Bot test-token"},
+        params={"q": "a b", "no": None},
+        json={"content": "é\ud800"},
+    )
     head = bytes(got)
     assert head.startswith(b"POST /api/v10/channels/1/messages?q=a+b HTTP/1.1\r\n")
     assert b"Bot test-token" in head
+    assert [line.strip() for line in head.lower().split(b"\r\n") if b"user-agent" in line] == [b"user-agent: ours"]
     assert b"content-type: application/json" in head.lower()
     assert head.endswith(b'{"content":"\\u00e9\\ud800"}')  # a lone surrogate is the peer's to refuse
     await client.aclose()

@@ -104,9 +104,11 @@ class Upstream:
         self._connect_s, self._read_s = connect_s, read_s
         if tls is None and base_url.startswith("https"):
             tls = default_tls()
+        default = httpx.Headers({"user-agent": "wanderer-notifier"})
+        default.update(headers or {})  # whatever the case of the names
         self._client = httpx.AsyncClient(
             base_url=base_url,
-            headers={"user-agent": "wanderer-notifier", **(headers or {})},
+            headers=default,
             transport=Transport(dial=dial, tls=tls, connections=connections, idle_s=30.0),
             timeout=httpx.Timeout(connect_s, read=read_s),
             trust_env=False,
@@ -127,10 +129,9 @@ class Upstream:
 
         Raises `NotReached` (certainly not sent), `Interrupted` (outcome unknown) or `TooLarge`.
         """
-        content, extra = _body(json)
-        request = self._client.build_request(
-            method, path, params=params, content=content, headers={**extra, **(headers or {})}
-        )
+        content, own = _body(json)
+        own.update(headers or {})
+        request = self._client.build_request(method, path, params=_given(params), content=content, headers=own)
         began, limit_s = trio.current_time(), total_s if total_s is not None else self._total_s
         sending = _watch_sending(request)
         seen: int | str = "cancelled"
@@ -170,7 +171,9 @@ class Upstream:
         The headers must come within *open_s* seconds. Raises as `request` does; leaving closes the connection.
         """
         timeout = httpx.Timeout(self._connect_s, read=self._read_s if read_s is None else read_s)
-        request = self._client.build_request("GET", path, params=params, headers=_dict(headers), timeout=timeout)
+        request = self._client.build_request(
+            "GET", path, params=_given(params), headers=httpx.Headers(headers or {}), timeout=timeout
+        )
         began = trio.current_time()
         sending = _watch_sending(request)
         seen: int | str = "cancelled"
@@ -279,21 +282,20 @@ def _watch_sending(request: httpx.Request) -> Callable[[], bool]:
     return lambda: started
 
 
-def _body(value: Any) -> tuple[bytes | None, dict[str, str]]:
-    # ASCII-escaped: a lone surrogate out of someone's ship name then reaches the peer and does not raise here.
+def _body(value: Any) -> tuple[bytes | None, httpx.Headers]:
     if value is None:
-        return None, {}
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii"), {
-        "content-type": "application/json"
-    }
+        return None, httpx.Headers()
+    # ASCII-escaped: a lone surrogate out of someone's ship name then reaches the peer and does not raise here.
+    content = json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return content, httpx.Headers({"content-type": "application/json"})
+
+
+def _given(params: Params | None) -> dict[str, str | int | bool] | None:
+    return None if params is None else {name: value for name, value in params.items() if value is not None}
 
 
 def _lower(response: httpx.Response) -> Mapping[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _dict(headers: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if headers is None else dict(headers)
 
 
 def _no_constant(name: str) -> None:
