@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 from attrs import define
@@ -55,8 +55,9 @@ class Story:
 def play(seed: int) -> Story:
     """One story; the same seed tells the same one."""
     # Trio shuffles its run queue; with its dice seeded a failing story can be told again.
-    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[attr-defined]
-    trio._core._run._r.seed(seed)  # type: ignore[attr-defined]
+    run: Any = trio._core._run
+    run._ALLOW_DETERMINISTIC_SCHEDULING = True
+    run._r.seed(seed)
     shared_memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as folder:
         return trio.run(_play, seed, Path(folder), clock=MockClock(autojump_threshold=0))
