@@ -15,7 +15,7 @@ from wanderer_notifier.sim.expectations import Expected, Outcome
 from wanderer_notifier.sim.scenario_acts import Acts
 from wanderer_notifier.sim.world import World
 
-PAUSE_S = 4.0
+PAUSE_S = 3.0
 """Mean time between two events after the opening, at speed 1."""
 
 OPENING_PAUSE_S = 0.8
