@@ -12,6 +12,7 @@ import trio
 
 from tests.sim.phoenix import connect
 from tests.sim.test_world import headers
+from wanderer_notifier.sim.discord_messages import SEND_MESSAGES
 from wanderer_notifier.sim.world import MAP_KEY, World
 
 Now = Callable[[], datetime]
@@ -99,6 +100,17 @@ async def test_orders_misfortunes(remote: Remote) -> None:
     await remote("revive")
     await remote("fault", kind="status", arguments={"code": 503}, times=None)
     await remote("calm")
+    assert await remote.post("x") == 200
+
+
+async def test_changes_limits_and_permissions(remote: Remote) -> None:
+    await remote("limit", requests=1, per_s=60)
+    assert [await remote.post("x") for _ in range(2)] == [200, 429]
+    await remote("limit", requests=1000, per_s=1)
+    channel = remote.world.channel("primary")
+    await remote("permission", channel=channel, bits=SEND_MESSAGES)
+    assert await remote.post("x") == 403
+    await remote("permission", channel=channel, bits=SEND_MESSAGES, allow=True)
     assert await remote.post("x") == 200
 
 

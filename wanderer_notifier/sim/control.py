@@ -11,6 +11,7 @@ import trio
 from wanderer_notifier.sim import faults
 from wanderer_notifier.sim.discord_messages import Posted
 from wanderer_notifier.sim.http import Exchange
+from wanderer_notifier.sim.ratelimits import Limit
 
 if TYPE_CHECKING:
     from wanderer_notifier.sim.world import World
@@ -35,6 +36,8 @@ crash_channels close_all cut_all restart stall stall_heartbeats delay_join drop_
 MAP_FAULTS = "cut_streams restart stall fail_rest empty_lists"
 UPSTREAM_FAULTS = {"killfeed": KILLFEED_FAULTS.split(), "maps": MAP_FAULTS.split()}
 """The methods of the two feeds that a caller may use."""
+
+POST = "POST /channels/{c}/messages"
 
 MAX_WAIT_S = 30.0
 """How long `POST /wait` may keep its caller."""
@@ -61,6 +64,8 @@ class Control:
             "shut": self._shut,
             "fault": self._fault,
             "calm": self._calm,
+            "limit": self._limit,
+            "permission": self._permission,
             "revive": self._revive,
             "upstream": self._upstream,
             "messages": self._messages,
@@ -141,6 +146,18 @@ class Control:
     def _calm(self, arguments: JsonObject) -> object:
         """Forget all misfortunes ordered for Discord."""
         self._world.discord.faults.clear()
+        return {}
+
+    def _limit(self, arguments: JsonObject) -> object:
+        """Give a route of Discord (default: posting) another rate limit: `requests` in `per_s` seconds."""
+        limit = Limit(int(arguments["requests"]), float(arguments["per_s"]))
+        self._world.discord.api.limits.routes[arguments.get("route", POST)] = limit
+        return {}
+
+    def _permission(self, arguments: JsonObject) -> object:
+        """Take the permission `bits` from the bot in `channel`, or give them back (`allow`: true)."""
+        change = self._world.discord.allow if arguments.get("allow") else self._world.discord.deny
+        change(arguments["channel"], int(arguments["bits"]))
         return {}
 
     def _revive(self, arguments: JsonObject) -> object:
