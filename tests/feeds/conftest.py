@@ -59,8 +59,11 @@ class World:
 
     async def take(self, number: int, within_s: float = 600.0) -> list[Arrival]:
         """The next *number* arrivals."""
+        taken: list[Arrival] = []
         with trio.fail_after(within_s):
-            return [await self.arrivals.receive() for _ in range(number)]
+            while len(taken) < number:
+                taken.append(await self.arrivals.receive())
+        return taken
 
     async def nothing_arrives(self, for_s: float) -> None:
         with trio.move_on_after(for_s):
