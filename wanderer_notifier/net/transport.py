@@ -28,7 +28,7 @@ class TrioStream(httpcore.AsyncNetworkStream):
         self._stream, self._idle_s = stream, idle_s
         self._used_at = trio.current_time()
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's form
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # httpcore's form
         try:
             with trio.fail_after(_limit(timeout)):
                 data = bytes(await self._stream.receive_some(max_bytes))
@@ -39,7 +39,7 @@ class TrioStream(httpcore.AsyncNetworkStream):
         self._used_at = trio.current_time()
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if not buffer:
             return
         try:
@@ -57,7 +57,7 @@ class TrioStream(httpcore.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         secure = trio.SSLStream(self._stream, ssl_context, server_hostname=server_hostname, https_compatible=True)
         try:
@@ -92,7 +92,7 @@ class TrioNetwork(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
