@@ -55,12 +55,13 @@ class Delivery:
         self._store, self._post, self._look_back = store, post, look_back
         self._now, self._roll, self._part, self._observe, self._primary = now, roll, part, observe, primary
         self._workers: dict[str, Worker] = {}
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, None] = {}
+        """A set that keeps its order, so that a simulation replays from its seed."""
         self._woken = trio.Event()
 
     def wake(self, channels: Iterable[str]) -> None:
         """There are new rows for *channels*; call after their commit."""
-        self._waiting.update(channels)
+        self._waiting.update(dict.fromkeys(channels))
         self._woken.set()
 
     async def run(self, *, stop: trio.Event) -> None:
@@ -121,11 +122,11 @@ class Delivery:
 
     async def _sweep(self, bench: Bench) -> None:
         channels, lost = await bench.read(_look)
-        self._waiting.update(channels)
+        self._waiting.update(dict.fromkeys(channels))
         if lost:
             for row in await bench.write(overflow.take_overflowed):
                 bench.tell(row, "overflow", "more than 1,000 messages were waiting")
-                self._waiting.add(row.channel)
+                self._waiting[row.channel] = None
         if not channels and not self._workers:
             bench.forget_old_failures(PAST_S)
 

@@ -18,6 +18,7 @@ from wanderer_notifier.core.outcome import (
     ChannelClosed,
     Found,
     Limited,
+    LookBack,
     NotSent,
     Outcome,
     Rejected,
@@ -38,6 +39,8 @@ NONCE_WINDOW_S = 90.0
 RETRY = Backoff(first_s=1.0, cap_s=60.0)
 CLOSED = Backoff(first_s=60.0, cap_s=600.0)
 LONGEST_REST_S = 600.0  # a pause noted by a former process counts for no longer: its clock may have been wrong
+ABANDONED_S = 90.0  # three times as long as a post may take
+OTHERS_S = 2.0
 LONGEST_LOOK_S = 0.05  # the wall clock may stand or step back; looking at it again must not become a busy loop
 
 
@@ -64,6 +67,10 @@ class Worker:
                 if lost:
                     await self._bench.write(partial(notices.tell_losses, channel=self.channel, now=self._bench.now()))
                 elif not self.fresh:
+                    return
+                continue
+            if row.state == "sending":
+                if not await self._taken_over(row):
                     return
                 continue
             self._remember_rest(row, closure)
@@ -99,6 +106,22 @@ class Worker:
                 await self._bench.stop.wait()
         return True
 
+    async def _taken_over(self, row: Row) -> bool:
+        """Another process is sending the row (a deploy overlaps): wait for it, or take it over if it died.
+
+        False when asked to stop before that is settled.
+        """
+        begun_at = row.begun_at or row.received_at
+        if abs((self._bench.now() - begun_at).total_seconds()) >= ABANDONED_S:
+            reason = "abandoned by another process"
+            await self._bench.write(
+                partial(outbox.requeue, row_id=row.id, next_at=begun_at, reason=reason, unknown=True)
+            )
+            return True
+        with trio.move_on_after(OTHERS_S):
+            await self._bench.stop.wait()
+        return not self._bench.stop.is_set()
+
     # --- one row --------------------------------------------------------------------------------------------------
 
     async def _expired(self, row: Row) -> bool:
@@ -120,12 +143,21 @@ class Worker:
         if not await self._bench.token.passed(self._bench.stop):
             return False
         try:
-            if self._unknown_for(row) >= NONCE_WINDOW_S and not await self._settled_absent(row):
-                return True
+            unverified: str | None = None
+            if self._unknown_for(row) >= NONCE_WINDOW_S:
+                there = await self._bench.look_back(
+                    self.channel, _with_nonce(row), row.first_unknown_at or row.received_at
+                )
+                if not await self._may_repeat(row, there):
+                    return True
+                unverified = there.reason if isinstance(there, CannotLook) else None
             began = trio.current_time()
             if not await self._bench.write(partial(outbox.begin, row_id=row.id, now=self._bench.now())):
-                return True  # another process settled it
-            await self._note(row, await self._post(row), began)
+                return True  # another process took or settled it
+            became = await self._post(row)
+            if unverified is not None and isinstance(became, Accepted | Unknown):
+                await self._count_unverified(row, unverified)
+            await self._note(row, became, began)
         finally:
             self._bench.token.undecided()
         return True
@@ -148,24 +180,28 @@ class Worker:
             return max(by_wall, trio.current_time() - self._unknown_since[1])
         return by_wall
 
-    async def _settled_absent(self, row: Row) -> bool:
-        """Look whether the message is there; True when it may be sent again."""
-        assert row.first_unknown_at is not None
-        match await self._bench.look_back(self.channel, _with_nonce(row), row.first_unknown_at):
+    async def _may_repeat(self, row: Row, there: LookBack) -> bool:
+        """Whether what the channel shows allows to send again; when it does not, the row is settled or waits."""
+        match there:
             case Found(message_id):
                 await self._sent(row, message_id, "found")
                 return False
             case CannotLook(reason, forbidden=False):
                 await self._again(row, "cannot_look", reason, self._after_failure(reason), unknown=False)
                 return False
-            case CannotLook(reason):
-                log.warning("unverified_resend", channel=self.channel, row=row.id, claim=row.claim, reason=reason)
-                self._bench.tell(row, "unverified_resend", reason)
+            case CannotLook():  # a double is better than a loss (design.md 5.2)
+                return True
             case Absent():
-                pass
+                self._unknown_since = None
+                await self._bench.write(partial(outbox.not_there, row_id=row.id))
+                return True
+
+    async def _count_unverified(self, row: Row, reason: str) -> None:
+        """The message went out although nobody could look: from now on the nonce of this attempt protects it."""
+        log.warning("unverified_resend", channel=self.channel, row=row.id, claim=row.claim, reason=reason)
+        self._bench.tell(row, "unverified_resend", reason)
         self._unknown_since = None
-        await self._bench.write(partial(outbox.not_there, row_id=row.id))
-        return True
+        await self._bench.record(partial(outbox.not_there, row_id=row.id))
 
     async def _note(self, row: Row, became: Outcome, began: float) -> None:
         match became:

@@ -35,6 +35,7 @@ log = structlog.get_logger("discord")
 POST = "POST /channels/{c}/messages"
 GET = "GET /channels/{c}/messages"
 ME = "GET /users/@me"
+CHANNEL = "GET /channels/{c}"
 
 PATIENCE_S = 5.5
 """A bucket that opens sooner is waited for, a later one is the caller's to wait for: it has rows to look after."""
@@ -118,11 +119,12 @@ class DiscordRest:
                     at = written_at(message)
                     if (at is None or at >= since) and same(message, body, author):
                         return Found(str(message.get("id")))
-                oldest = page[-1] if page else None
-                at = written_at(oldest)
-                if oldest is None or len(page) < PAGE or (at is not None and at < since):
+                if not page and before is None:
+                    return await self._why_empty(channel)
+                at = written_at(page[-1]) if page else None
+                if len(page) < PAGE or (at is not None and at < since):
                     return Absent()
-                before = str(oldest.get("id"))
+                before = str(page[-1].get("id"))
         except DiscordError as error:
             return CannotLook(str(error), forbidden=error.forbidden)
         return CannotLook(f"more than {PAGE * PAGES} newer messages in the channel", forbidden=True)
@@ -144,6 +146,13 @@ class DiscordRest:
             raise DiscordError("the channel's history is not a list of messages")
         return value
 
+    async def _why_empty(self, channel: str) -> LookBack:
+        """Without Read Message History Discord shows a channel as empty: ask whether anything was ever said there."""
+        value = await self._get(CHANNEL, f"/channels/{channel}", channel)
+        if isinstance(value, dict) and value.get("last_message_id", "?") is None:
+            return Absent()
+        return CannotLook("its messages are hidden from the bot (permission Read Message History)", forbidden=True)
+
     async def _get(self, route: str, path: str, major: str, params: Mapping[str, str | int] | None = None) -> object:
         try:
             answer, refused = await self._call("GET", route, path, major, params=params)
@@ -154,7 +163,8 @@ class DiscordRest:
         if refused is None and answer.status == 200 and answer.value is not None:
             return answer.value
         forbidden = refused is None and answer.status in (403, 404)
-        raise DiscordError(closed_words(answer) if forbidden else answer.words, forbidden=forbidden)
+        words = "an answer that is not JSON" if answer.status == 200 else answer.words
+        raise DiscordError(closed_words(answer) if forbidden else words, forbidden=forbidden)
 
     # --- one call -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,647 @@
+"""Each message once, in order, through every misfortune: the promise, against the fake Discord in virtual time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.delivery.bench import delivering, new, open_store
+from tests.discord.peer import MAIN, OTHER, START, make_discord, virtual_now
+from wanderer_notifier.core.outcome import Absent, Accepted, LookBack, Outcome
+from wanderer_notifier.delivery.outbox import Delivered, Delivery
+from wanderer_notifier.runtime.health import Health
+from wanderer_notifier.sim import faults
+from wanderer_notifier.sim.discord_messages import READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL
+from wanderer_notifier.state import closures, outbox
+from wanderer_notifier.state.outbox import nonce_for
+from wanderer_notifier.state.store import DiskFull, Store
+
+POST = "POST /channels/{c}/messages"
+GET = "GET /channels/{c}/messages"
+
+
+async def test_a_row_becomes_a_message_and_is_told(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        (row_id,) = await bench.put(new(1))
+        await bench.idle()
+        (message,) = bench.messages()
+        (row,) = await bench.rows()
+        assert (row.state, row.message_id, row.attempts) == ("sent", message.id, 1)
+        assert message.nonce == nonce_for("kill:1", MAIN)
+        (told,) = bench.told
+        assert (told.result, told.row_id, told.channel, told.kind, told.final) == ("sent", row_id, MAIN, "kill", True)
+        assert told.latency_s >= 0
+        assert bench.part.state == "ok"
+
+
+async def test_rows_from_before_the_start_are_delivered(autojump_clock: MockClock) -> None:
+    async with delivering(rows=[new(1), new(2, OTHER)]) as bench:
+        await bench.idle()
+        assert (bench.titles(MAIN), bench.titles(OTHER)) == (["Kill 1"], ["Kill 2"])
+
+
+async def test_rows_that_another_process_revived_are_found_without_a_wake(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        await trio.sleep(1)
+        await bench.store.write(partial(outbox.enqueue, row=new(1)))
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+
+
+# --- the truth table's T70 to T72, and their relatives ------------------------------------------------------------
+
+
+async def test_t70_a_429_is_waited_for_and_delivered_once(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.limited(1.2))
+        await bench.put(new(1))
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+        first, second = bench.discord.journal
+        assert 1.2 <= second.at - first.at < 1.5
+        assert bench.results() == {"limited": 1, "sent": 1}
+
+
+async def test_ten_429s_in_a_row_lose_nothing_and_are_no_failures(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.limited(2.0), times=10)
+        await bench.put(new(1))
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+        assert trio.current_time() < 25  # no back-off on top of what was asked for
+        assert bench.part.view().last_error is None
+
+
+async def test_t71_a_500_then_a_200_is_one_message(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.status(500))
+        await bench.put(new(1))
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+        assert bench.results() == {"unknown": 1, "sent": 1}
+
+
+async def test_t72_a_refused_message_is_reduced_once_then_dead_with_its_body(autojump_clock: MockClock) -> None:
+    bad = {"embeds": [{"title": "x" * 300, "description": "d" * 5000}], "allowed_mentions": {"parse": []}}
+    async with delivering() as bench:
+        await bench.put(new(1, body=bad), new(2))
+        await bench.idle()
+        reduced, other = bench.messages()
+        assert reduced.content == ("x" * 300 + "\n" + "d" * 5000)[:2000]
+        assert reduced.nonce != nonce_for("kill:1", MAIN)
+        assert other.embeds
+        assert bench.results() == {"reduced": 1, "sent": 2}
+
+        bench.discord.fault(faults.status(400), times=2)
+        await bench.put(new(3, body=bad), new(4))
+        await bench.idle()
+        dead = (await bench.rows())[2]
+        assert dead.state == "dead"
+        assert dead.reason is not None
+        assert "400" in dead.reason
+        assert dead.fallback == bad  # what was refused first stays readable
+        assert bench.titles()[2:] == ["Kill 4"]
+        assert bench.results()["rejected"] == 1
+
+
+async def test_a_fallback_of_the_decision_is_preferred(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.status(400))
+        await bench.put(new(1, fallback={"content": "short", "allowed_mentions": {"parse": []}}))
+        await bench.idle()
+        assert [message.content for message in bench.messages()] == ["short"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.cut(effect=True),
+        faults.cut(effect=False),
+        faults.status(502, effect=True),
+        faults.truncated(),
+        faults.truncated(complete=True),
+        faults.stall(effect=True),
+        faults.stall(),
+        faults.slow(after_s=40.0),
+    ],
+    ids=["cut after", "cut before", "502 after", "half", "half a JSON", "stall after", "stall before", "late"],
+)
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_attempt_of_unknown_end_is_repeated_and_one_message_stands(
+    autojump_clock: MockClock, fault: faults.Fault, times: int
+) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(fault, times=times)
+        await bench.put(new(1), new(2))
+        await bench.idle()
+        assert bench.titles() == ["Kill 1", "Kill 2"]
+        assert bench.results() == {"unknown": times, "sent": 2}
+
+
+async def test_an_outage_of_half_an_hour_delays_and_doubles_nothing(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        outage = bench.discord.fault(faults.status(502), probability=0.7, times=None)
+        nasty = bench.discord.fault(faults.cut(effect=True), times=None)
+        await bench.put(*(new(number) for number in range(5)))
+        await trio.sleep(1800)
+        assert bench.part.view().state == "degraded"
+        for rule in (outage, nasty):
+            bench.discord.faults.rules.remove(rule)
+        await bench.idle()
+        assert bench.titles() == [f"Kill {number}" for number in range(5)]
+        assert bench.part.state == "ok"
+        assert len(bench.discord.journal) < 150  # it does not hammer
+
+
+async def test_no_connection_is_retried_with_growing_pauses_until_it_works(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        assert bench.peer.network is not None
+        bench.peer.network.refuse("discord.sim", 80)
+        await bench.put(new(1))
+        await trio.sleep(600)
+        assert bench.part.view().state == "degraded"
+        assert 10 <= len(bench.peer.network.dialled) <= 25
+        bench.peer.network.refuse("discord.sim", 80, on=False)
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+        assert bench.part.state == "ok"
+        assert set(bench.results()) == {"not_sent", "sent"}
+
+
+async def test_a_row_that_is_too_old_is_given_up_visibly(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        assert bench.peer.network is not None
+        bench.peer.network.refuse("discord.sim", 80)
+        await bench.put(new(1, expires_at=virtual_now() + timedelta(seconds=100)), new(2))
+        await trio.sleep(130)
+        row, _ = await bench.rows()
+        assert (row.state, row.reason) == ("dead", "expired")
+        assert row.done_at is not None
+        assert row.done_at - START < timedelta(seconds=101)  # told when it happens, not when its turn comes
+        bench.peer.network.refuse("discord.sim", 80, on=False)
+        await bench.idle()
+        assert bench.titles() == ["Kill 2"]
+        assert bench.results()["expired"] == 1
+
+
+async def test_an_expired_row_of_unknown_end_is_looked_for_so_that_the_books_are_right(
+    autojump_clock: MockClock,
+) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.cut(effect=True))
+        bench.discord.fault(faults.status(500), route=POST, times=None)
+        await bench.put(new(1, expires_at=virtual_now() + timedelta(seconds=30)))
+        await bench.idle()
+        (row,) = await bench.rows()
+        assert (row.state, row.message_id) == ("sent", bench.messages()[0].id)
+        assert bench.results()["found"] == 1
+
+
+# --- after the nonce's window -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", [True, False])
+async def test_after_the_window_the_channel_is_read_before_sending_again(
+    autojump_clock: MockClock, effect: bool
+) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.cut(effect=effect))
+        rule = bench.discord.fault(faults.status(503), route=POST, times=None)
+        await bench.put(new(1), new(2))
+        await trio.sleep(300)
+        bench.discord.faults.rules.remove(rule)
+        await bench.idle()
+        assert bench.titles() == ["Kill 1", "Kill 2"]
+        assert bench.results()["found"] == effect
+        reads = [seen for seen in bench.discord.journal if seen.route == GET]
+        assert reads
+        assert reads[0].at >= 90
+
+
+async def test_trouble_while_reading_waits_and_does_not_send(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.cut(effect=True))
+        posts = bench.discord.fault(faults.status(503), route=POST, times=None)
+        reads = bench.discord.fault(faults.status(500), route=GET, times=None)
+        await bench.put(new(1))
+        await trio.sleep(120)
+        bench.discord.faults.rules.remove(posts)
+        asked = sum(seen.route == POST for seen in bench.discord.journal)
+        await trio.sleep(600)
+        assert sum(seen.route == POST for seen in bench.discord.journal) == asked
+        bench.discord.faults.rules.remove(reads)
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+        assert bench.results()["cannot_look"] >= 5
+
+
+@pytest.mark.parametrize("answer", ["refuse", "empty"])
+async def test_without_read_message_history_a_fresh_row_is_sent_again_and_counted(
+    autojump_clock: MockClock, answer: Any
+) -> None:
+    async with delivering() as bench:
+        await bench.put(new(0))
+        bench.discord.deny(MAIN, READ_MESSAGE_HISTORY)
+        bench.discord.api.history_without_permission = answer
+        await bench.idle()
+        bench.discord.fault(faults.cut(effect=False))
+        rule = bench.discord.fault(faults.status(503), route=POST, times=None)
+        await bench.put(new(1))
+        await trio.sleep(125)
+        bench.discord.faults.rules.remove(rule)
+        await bench.idle()
+        assert bench.titles() == ["Kill 0", "Kill 1"]
+        assert bench.results()["unverified_resend"] == 1  # then the nonce protects again, and it is not asked again
+
+
+async def test_a_row_of_unknown_end_in_a_closed_channel_waits_and_the_channel_counts_as_closed(
+    autojump_clock: MockClock,
+) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.cut(effect=True), channel=OTHER)
+        rule = bench.discord.fault(faults.status(503), route=POST, channel=OTHER, times=None)
+        await bench.put(new(1, OTHER))
+        await trio.sleep(30)
+        bench.discord.deny(OTHER, VIEW_CHANNEL)
+        bench.discord.faults.rules.remove(rule)
+        await trio.sleep(600)
+        assert len(bench.messages(MAIN)) == 1  # the note
+        bench.discord.allow(OTHER, VIEW_CHANNEL)
+        await bench.idle()
+        assert bench.titles(OTHER) == ["Kill 1"]
+        assert bench.results()["unverified_resend"] == 0
+        assert bench.results()["found"] == 1
+
+
+async def test_a_wall_clock_that_steps_back_does_not_stretch_the_window(autojump_clock: MockClock) -> None:
+    steps = timedelta()
+
+    def now() -> datetime:
+        return virtual_now() - steps
+
+    async with delivering(now=now) as bench:
+        bench.discord.fault(faults.cut(effect=True))
+        rule = bench.discord.fault(faults.status(503), route=POST, times=None)
+        await bench.put(new(1))
+        await trio.sleep(60)
+        steps = timedelta(hours=2)
+        await trio.sleep(240)
+        bench.discord.faults.rules.remove(rule)
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+
+
+# --- crashes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", [True, False], ids=["it was posted", "it was not"])
+@pytest.mark.parametrize("away_s", [5, 80, 200, 3000])
+async def test_a_crash_in_flight_is_settled_by_the_next_start(
+    autojump_clock: MockClock, effect: bool, away_s: float, tmp_path: Path
+) -> None:
+    discord = make_discord()
+    store = open_store(tmp_path / "notifier.db")
+    async with delivering(store=store, discord=discord) as bench:
+        bench.discord.fault(faults.stall(effect=effect))
+        await bench.put(new(1), new(2))
+        await trio.sleep(3)
+        assert [row.state for row in await bench.rows()] == ["sending", "queued"]
+    store.close()
+    await trio.sleep(away_s)
+    store = open_store(tmp_path / "notifier.db")
+    async with delivering(store=store, discord=discord) as bench:
+        await bench.idle()
+        assert bench.titles() == ["Kill 1", "Kill 2"]
+        assert bench.results()["found"] == (effect and away_s > 90)
+        assert not bench.discord.duplicates()
+    store.close()
+
+
+async def test_a_crash_between_answer_and_note_sends_nothing_twice(autojump_clock: MockClock) -> None:
+    discord, store = make_discord(), open_store()
+    async with delivering(store=store, discord=discord, rows=[new(1)]) as bench:
+        await bench.idle()
+    await store.write(lambda conn: conn.execute("UPDATE outbox SET state = 'sending', message_id = NULL"))
+    for _ in range(3):
+        async with delivering(store=store, discord=discord) as bench:
+            await bench.idle()
+        await store.write(lambda conn: conn.execute("UPDATE outbox SET state = 'sending', message_id = NULL"))
+        await trio.sleep(100)
+    assert len(discord.messages(MAIN)) == 1
+    store.close()
+
+
+async def test_two_processes_on_one_database_post_each_message_once(autojump_clock: MockClock) -> None:
+    """cases.md O16: old and new overlap during a deploy."""
+    discord, store = make_discord(), open_store()
+    discord.fault(faults.slow(before_s=2.0, after_s=2.0), times=None)
+    async with delivering(store=store, discord=discord) as old, trio.open_nursery() as nursery:
+        await old.put(*(new(number) for number in range(10)))
+        await trio.sleep(3)
+
+        async def another() -> None:
+            async with delivering(store=store, discord=discord) as bench:
+                await bench.idle()
+
+        nursery.start_soon(another)
+        await old.idle()
+    assert sorted(message.embeds[0]["title"] for message in discord.messages(MAIN)) == [
+        f"Kill {number}" for number in range(10)
+    ]
+    store.close()
+
+
+async def test_what_a_dead_process_left_in_flight_is_taken_over(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        await trio.sleep(1)
+        await bench.store.write(partial(outbox.enqueue, row=new(1)))
+        await bench.store.write(partial(outbox.begin, row_id=1, now=virtual_now()))  # and then it died
+        await bench.idle()
+        assert bench.titles() == ["Kill 1"]
+        assert 90 <= trio.current_time() < 150
+
+
+async def test_stopping_finishes_what_can_be_sent_and_keeps_the_rest(autojump_clock: MockClock) -> None:
+    async with delivering(running=False) as bench:
+        await bench.put(new(1), new(2), new(3, OTHER), new(4, OTHER))
+        bench.discord.fault(faults.limited(500.0), channel=OTHER)
+        bench.stop.set()
+        await bench.delivery.run(stop=bench.stop)
+        assert bench.titles(MAIN) == ["Kill 1", "Kill 2"]
+        assert bench.titles(OTHER) == []
+        assert [row.state for row in await bench.rows()] == ["sent", "sent", "queued", "queued"]
+        assert trio.current_time() < 10
+
+
+async def test_stopping_while_waiting_ends_at_once(autojump_clock: MockClock) -> None:
+    async with delivering(running=False) as bench:
+        bench.discord.fault(faults.limited(500.0))
+        await bench.put(new(1))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(bench.delivery.run, stop=bench.stop))
+            await trio.sleep(20)
+            bench.stop.set()
+        assert trio.current_time() == 20
+        assert [row.state for row in await bench.rows()] == ["queued"]
+
+
+# --- channels and tokens that refuse ------------------------------------------------------------------------------
+
+
+async def test_a_closed_channel_rests_its_rows_wait_and_the_primary_hears_once(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.deny(OTHER, SEND_MESSAGES)
+        for number in range(20):
+            await bench.put(new(number, OTHER), new(100 + number, MAIN))
+            await trio.sleep(60)
+        notes = [message for message in bench.messages(MAIN) if not message.embeds]
+        assert len(notes) == 1
+        assert f"<#{OTHER}>" in notes[0].content
+        assert "lacks a permission" in notes[0].content
+        assert not notes[0].pinged
+        assert len([title for title in bench.titles(MAIN) if title.startswith("Kill")]) == 20
+        assert bench.part.state == "ok"
+        assert OTHER in bench.part.view().reason
+        assert sum(seen.channel == OTHER for seen in bench.discord.journal) <= 6
+        assert {row.state for row in await bench.rows() if row.channel == OTHER} == {"queued"}
+
+        bench.discord.allow(OTHER, SEND_MESSAGES)
+        await bench.idle()
+        assert bench.titles(OTHER) == [f"Kill {number}" for number in range(20)]
+        assert await bench.store.read(closures.closures) == ()
+
+
+async def test_a_second_episode_is_told_again_but_a_restart_is_not_one(autojump_clock: MockClock) -> None:
+    discord, store = make_discord(), open_store()
+    discord.deny(OTHER, VIEW_CHANNEL)
+    for number in range(3):
+        async with delivering(store=store, discord=discord) as bench:
+            await bench.put(new(number, OTHER))
+            await trio.sleep(30)
+    assert len(discord.messages(MAIN)) == 1
+    assert sum(seen.channel == OTHER for seen in discord.journal) == 2  # the pause survives a restart too
+    discord.allow(OTHER, VIEW_CHANNEL)
+    async with delivering(store=store, discord=discord) as bench:
+        await bench.idle()
+        discord.deny(OTHER, VIEW_CHANNEL)
+        await bench.put(new(7, OTHER))
+        await trio.sleep(30)
+    assert len(discord.messages(MAIN)) == 2
+    store.close()
+
+
+async def test_a_closed_primary_channel_writes_no_note_to_itself(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.deny(MAIN, VIEW_CHANNEL)
+        await bench.put(new(1, MAIN))
+        await trio.sleep(100)
+        assert [row.kind for row in await bench.rows()] == ["kill"]
+
+
+async def test_fifty_dead_channels_cost_little_and_stop_nobody(autojump_clock: MockClock) -> None:
+    """cases.md D24: 1,000 kills, and the refusals stay under a budget."""
+    discord = make_discord(channels=52)
+    channels = list(discord.guild.channels)
+    dead = channels[2:]
+    for channel in dead:
+        discord.deny(channel, VIEW_CHANNEL)
+    async with delivering(discord=discord) as bench:
+        for burst in range(20):
+            await bench.put(
+                *(new(burst * 50 + number, channel) for number, channel in enumerate(dead)),
+                new(10_000 + burst, OTHER),
+            )
+            await trio.sleep(30)
+        kills = [title for title in bench.titles(OTHER) if title.startswith("Kill")]
+        assert kills == [f"Kill {10_000 + burst}" for burst in range(20)]
+        refused = discord.statuses[403] + discord.statuses[404]
+        assert refused <= 50 * 5
+        assert bench.peer.limits.invalid(trio.current_time()) < 1_000
+
+
+async def test_a_dead_token_stops_everything_keeps_the_queue_and_is_tried_again(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.revoked())
+        await bench.put(*(new(number, channel) for number in range(20) for channel in (MAIN, OTHER)))
+        await trio.sleep(60)
+        assert bench.part.view().state == "failed"
+        assert "token" in bench.part.view().reason
+        asked = len(bench.discord.journal)
+        await trio.sleep(1200)
+        assert len(bench.discord.journal) - asked <= 5
+        assert bench.part.view().state == "failed"
+        bench.discord.api.revoked = False
+        await bench.idle()
+        assert bench.titles(MAIN) == bench.titles(OTHER) == [f"Kill {number}" for number in range(20)]
+        assert bench.part.state == "ok"
+
+
+# --- order, the store in trouble, bugs, overflow, load ------------------------------------------------------------
+
+
+async def test_the_order_of_a_channel_holds_under_mixed_misfortunes(autojump_clock: MockClock) -> None:
+    discord = make_discord(channels=4)
+    for fault in (
+        faults.status(500),
+        faults.cut(effect=True),
+        faults.cut(effect=False),
+        faults.limited(1.0),
+        faults.limited(2.0, scope="global"),
+        faults.limited(1.0, scope="shared"),
+        faults.truncated(),
+        faults.stall(effect=True),
+        faults.status(502, effect=True),
+    ):
+        discord.fault(fault, probability=0.06, times=None)
+    async with delivering(discord=discord) as bench:
+        dice = Random(3)
+        expected: dict[str, list[str]] = {channel: [] for channel in discord.guild.channels}
+        for number in range(120):
+            channel = dice.choice(list(expected))
+            expected[channel].append(f"Kill {number}")
+            await bench.put(new(number, channel))
+            await trio.sleep(dice.random() * 3)
+        await bench.idle()
+        assert {channel: bench.titles(channel) for channel in expected} == expected
+        assert not discord.duplicates()
+
+
+class Stubborn(Store):
+    """A store whose disk is full for a while."""
+
+    full = False
+
+    async def write(self, job: Any) -> Any:
+        if self.full:
+            raise DiskFull("no room left to write notifier.db")
+        return await super().write(job)
+
+
+async def test_a_full_disk_sends_nothing_unrecorded_and_heals(autojump_clock: MockClock) -> None:
+    plain = open_store()
+    store = Stubborn(plain._conn, plain.report, plain._run)
+    async with delivering(store=store, rows=[new(1), new(2)], running=False) as bench, trio.open_nursery() as nursery:
+        bench.discord.fault(faults.slow(before_s=2.0))
+        nursery.start_soon(partial(bench.delivery.run, stop=bench.stop))
+        await trio.sleep(1)
+        store.full = True  # while the first is in flight
+        await trio.sleep(600)
+        assert bench.titles() == ["Kill 1"]
+        assert "no room left" in bench.part.view().reason
+        assert bench.part.view().state == "degraded"
+        store.full = False
+        await bench.idle()
+        assert bench.titles() == ["Kill 1", "Kill 2"]
+        assert bench.part.state == "ok"
+        assert [row.attempts for row in await bench.rows()] == [1, 1]
+        bench.stop.set()
+    store.close()
+
+
+async def test_a_bug_in_one_send_is_seen_retried_and_stops_no_other(autojump_clock: MockClock) -> None:
+    """cases.md O18: failing send among ten."""
+    sent: list[str] = []
+    bugs = 3
+
+    async def post(channel: str, body: dict[str, Any]) -> Outcome:
+        nonlocal bugs
+        await trio.lowlevel.checkpoint()
+        if channel == "5" and bugs:
+            bugs -= 1
+            raise LookupError("a bug")
+        sent.append(channel)
+        return Accepted(f"m{channel}")
+
+    async def look_back(channel: str, body: dict[str, Any], since: datetime) -> LookBack:
+        await trio.lowlevel.checkpoint()
+        return Absent()
+
+    store, stop = open_store(), trio.Event()
+    told: list[Delivered] = []
+    part = Health(virtual_now).component("discord_rest")
+    delivery = Delivery(
+        store, post=post, look_back=look_back, now=virtual_now, roll=lambda: 0.0, part=part, observe=told.append
+    )
+    await store.write(lambda conn: [outbox.enqueue(conn, new(number, str(number))) for number in range(10)])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(delivery.run, stop=stop))
+        await trio.sleep(1)
+        assert len(sent) == 9
+        await trio.sleep(30)
+        assert sorted(sent) == [str(number) for number in range(10)]
+        stop.set()
+    assert sum("a bug" in one.reason for one in told) == 3
+    store.close()
+
+
+async def test_what_overflows_is_counted_and_summarised_in_its_channel(autojump_clock: MockClock) -> None:
+    """cases.md D30: silent caps."""
+    discord = make_discord()
+    discord.api.limits.routes[POST] = discord.api.limits.overall
+    async with delivering(discord=discord, running=False) as bench:
+        for number in range(1_300):
+            await bench.put(new(number))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(bench.delivery.run, stop=bench.stop))
+            await bench.idle()
+            await trio.sleep(60)
+            bench.stop.set()
+        titles = bench.titles()
+        assert titles[:-1] == [f"Kill {number}" for number in range(300, 1_300)]
+        assert titles[-1].startswith("300 messages for this channel could not be kept")
+        assert bench.results() == {"overflow": 300, "sent": 1_001}
+
+
+async def test_a_wake_during_the_last_look_is_not_lost(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        dice = Random(5)
+        for number in range(300):
+            await bench.put(new(number, MAIN if number % 2 else OTHER, kind="system"))
+            for _ in range(dice.randrange(12)):
+                await trio.lowlevel.checkpoint()
+        before = trio.current_time()
+        await bench.idle()
+        assert len(bench.titles(MAIN)) + len(bench.titles(OTHER)) == 300
+        assert trio.current_time() - before < 160  # by wakes, not by the sweep
+
+
+async def test_ten_thousand_rows_leave_nothing_behind(autojump_clock: MockClock) -> None:
+    async def post(channel: str, body: dict[str, Any]) -> Outcome:
+        await trio.lowlevel.checkpoint()
+        return Accepted("m")
+
+    async def look_back(channel: str, body: dict[str, Any], since: datetime) -> LookBack:
+        raise AssertionError("nothing is unknown")
+
+    store, stop, sent = open_store(), trio.Event(), 0
+
+    def count(_: object) -> None:
+        nonlocal sent
+        sent += 1
+
+    part = Health(virtual_now).component("discord_rest")
+    delivery = Delivery(
+        store, post=post, look_back=look_back, now=virtual_now, roll=lambda: 0.0, part=part, observe=count
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(delivery.run, stop=stop))
+        for batch in range(100):
+            for number in range(100):
+                await store.write(partial(outbox.enqueue, row=new(batch * 100 + number, str(number % 20))))
+            delivery.wake(str(number) for number in range(20))
+            while await store.read(outbox.channels_with_work):
+                await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert sent == 10_000
+        assert not delivery._workers
+        assert not delivery._waiting
+        assert len(nursery.child_tasks) == 1
+        stop.set()
+    store.close()
