@@ -48,7 +48,8 @@ class Pipeline:
     """Decides arrivals one after the other and commits each before the next.
 
     *rules* gives the settings in force, *known* is the tracking state (set only here), *cursors* are the stored
-    positions per map, *wake* is called with the channels that got rows. Nothing raises for bad input: it is parked, counted and logged.
+    positions per map, *wake* is called with the channels that got rows. Nothing raises for bad input: it is parked,
+    counted and logged.
     """
 
     def __init__(
