@@ -79,6 +79,23 @@ async def test_ten_429s_in_a_row_lose_nothing_and_are_no_failures(autojump_clock
         assert bench.part.view().last_error is None
 
 
+async def test_a_block_by_the_edge_is_visible_and_waited_for(autojump_clock: MockClock) -> None:
+    """cases.md D25: an HTML page instead of JSON means a pause of minutes for everything."""
+    async with delivering() as bench:
+        page = faults.Status(status=429, body=b"<html>", content_type="text/html")
+        bench.discord.fault(faults.Fault(effect=False, ending=page))
+        await bench.put(new(1))
+        await trio.sleep(1)
+        await bench.put(new(2, OTHER))
+        await trio.sleep(299)
+        assert bench.part.view().state == "degraded"
+        assert "edge" in bench.part.view().reason
+        assert len(bench.discord.journal) <= 2
+        await bench.idle()
+        assert (bench.titles(MAIN), bench.titles(OTHER)) == (["Kill 1"], ["Kill 2"])
+        assert bench.part.view().state == "ok"
+
+
 async def test_t71_a_500_then_a_200_is_one_message(autojump_clock: MockClock) -> None:
     async with delivering() as bench:
         bench.discord.fault(faults.status(500))
@@ -548,7 +565,7 @@ async def test_a_full_disk_sends_nothing_unrecorded_and_heals(autojump_clock: Mo
 async def test_a_bug_in_one_send_is_seen_retried_and_stops_no_other(autojump_clock: MockClock) -> None:
     """cases.md O18: failing send among ten."""
     sent: list[str] = []
-    bugs = 3
+    bugs = 7
 
     async def post(channel: str, body: dict[str, Any]) -> Outcome:
         nonlocal bugs
@@ -561,6 +578,8 @@ async def test_a_bug_in_one_send_is_seen_retried_and_stops_no_other(autojump_clo
 
     async def look_back(channel: str, body: dict[str, Any], since: datetime) -> LookBack:
         await trio.lowlevel.checkpoint()
+        if trio.current_time() < 200:
+            raise LookupError("another bug")
         return Absent()
 
     store, stop = open_store(), trio.Event()
@@ -574,10 +593,11 @@ async def test_a_bug_in_one_send_is_seen_retried_and_stops_no_other(autojump_clo
         nursery.start_soon(partial(delivery.run, stop=stop))
         await trio.sleep(1)
         assert len(sent) == 9
-        await trio.sleep(30)
+        await trio.sleep(300)
         assert sorted(sent) == [str(number) for number in range(10)]
         stop.set()
-    assert sum("a bug" in one.reason for one in told) == 3
+    assert sum("a bug" in one.reason for one in told) == 7
+    assert any("another bug" in one.reason for one in told)
     store.close()
 
 

@@ -43,6 +43,7 @@ Result: TypeAlias = Literal[
 FINAL: frozenset[Result] = frozenset({"sent", "found", "expired", "rejected", "overflow"})
 
 DEGRADED_AFTER = 2  # failures in a row; a single one is everyday
+LONG_WAIT_S = 30.0
 RECORD_S = 5.0
 """How long a cancellation waits for the note of what Discord answered."""
 STORE_RETRY = Backoff(first_s=1.0, cap_s=30.0)
@@ -160,6 +161,12 @@ class Bench:
         self.token.undecided()
         if self._failures >= DEGRADED_AFTER and not self.token.barred:
             self._part.to("degraded", reason)
+
+    def held_up(self, wait_s: float, scope: str) -> None:
+        """Discord asks us to wait; a short wait is its ordinary way to talk, a long one is an outage for readers."""
+        self.token.undecided()
+        if wait_s >= LONG_WAIT_S and not self.token.barred:
+            self._part.to("degraded", f"Discord asks us to wait {wait_s:.0f} s ({scope} limit)")
 
     def unauthorized(self, reason: str) -> None:
         """The token is dead: everything waits, the queue is kept."""

@@ -27,6 +27,7 @@ from wanderer_notifier.core.outcome import (
 )
 from wanderer_notifier.delivery import notices, plain
 from wanderer_notifier.delivery.bench import Bench, Result
+from wanderer_notifier.delivery.doubt import Doubt
 from wanderer_notifier.delivery.token import PROBE_S
 from wanderer_notifier.state import closures, outbox, overflow
 from wanderer_notifier.state.closures import Closure
@@ -34,8 +35,6 @@ from wanderer_notifier.state.outbox import Row, nonce_for
 
 log = structlog.get_logger("delivery")
 
-NONCE_WINDOW_S = 90.0
-"""How long a repeat with the same nonce is harmless; Discord says "a few minutes" (discord.md 3.6)."""
 RETRY = Backoff(first_s=1.0, cap_s=60.0)
 CLOSED = Backoff(first_s=60.0, cap_s=600.0)
 LONGEST_REST_S = 600.0  # a pause noted by a former process counts for no longer: its clock may have been wrong
@@ -54,8 +53,7 @@ class Worker:
         self._bench = bench
         self._failures = 0
         self._not_before = -math.inf
-        self._unknown_since: tuple[int, float] | None = None
-        """Row id and monotonic time of its first attempt of unknown end, as far as this process made it."""
+        self._doubt = Doubt()
         self._rested = False
 
     async def run(self) -> None:
@@ -129,7 +127,7 @@ class Worker:
         if row.expires_at > self._bench.now():
             return False
         if row.first_unknown_at is not None and not self._bench.token.barred:
-            there = await self._bench.look_back(self.channel, _with_nonce(row), row.first_unknown_at)
+            there = await self._look_back(row)
             if isinstance(there, Found):
                 await self._sent(row, there.message_id, "found")
                 return True
@@ -144,10 +142,8 @@ class Worker:
             return False
         try:
             unverified: str | None = None
-            if self._unknown_for(row) >= NONCE_WINDOW_S:
-                there = await self._bench.look_back(
-                    self.channel, _with_nonce(row), row.first_unknown_at or row.received_at
-                )
+            if self._doubt.outlived_nonce(row, self._bench.now(), trio.current_time()):
+                there = await self._look_back(row)
                 if not await self._may_repeat(row, there):
                     return True
                 unverified = there.reason if isinstance(there, CannotLook) else None
@@ -169,16 +165,13 @@ class Worker:
             log.exception("post_failed", channel=self.channel, row=row.id)
             return Unknown(f"our own error: {error!r}")
 
-    def _unknown_for(self, row: Row) -> float:
-        """Seconds since the message may first have been posted; a wall clock that stepped back counts as long."""
-        if row.first_unknown_at is None:
-            return 0.0
-        by_wall = (self._bench.now() - row.first_unknown_at).total_seconds()
-        if by_wall < 0:
-            return math.inf
-        if self._unknown_since is not None and self._unknown_since[0] == row.id:
-            return max(by_wall, trio.current_time() - self._unknown_since[1])
-        return by_wall
+    async def _look_back(self, row: Row) -> LookBack:
+        try:
+            since = row.first_unknown_at or row.received_at
+            return await self._bench.look_back(self.channel, _with_nonce(row), since)
+        except Exception as error:
+            log.exception("look_back_failed", channel=self.channel, row=row.id)
+            return CannotLook(f"our own error: {error!r}", forbidden=False)
 
     async def _may_repeat(self, row: Row, there: LookBack) -> bool:
         """Whether what the channel shows allows to send again; when it does not, the row is settled or waits."""
@@ -192,7 +185,7 @@ class Worker:
             case CannotLook():  # a double is better than a loss (design.md 5.2)
                 return True
             case Absent():
-                self._unknown_since = None
+                self._doubt.settled()
                 await self._bench.write(partial(outbox.not_there, row_id=row.id))
                 return True
 
@@ -200,7 +193,7 @@ class Worker:
         """The message went out although nobody could look: from now on the nonce of this attempt protects it."""
         log.warning("unverified_resend", channel=self.channel, row=row.id, claim=row.claim, reason=reason)
         self._bench.tell(row, "unverified_resend", reason)
-        self._unknown_since = None
+        self._doubt.settled()
         await self._bench.record(partial(outbox.not_there, row_id=row.id))
 
     async def _note(self, row: Row, became: Outcome, began: float) -> None:
@@ -208,13 +201,12 @@ class Worker:
             case Accepted(message_id):
                 await self._sent(row, message_id, "sent")
             case Limited(wait_s, scope):
-                self._bench.token.undecided()
+                self._bench.held_up(wait_s, scope)
                 await self._again(row, "limited", f"asked to wait ({scope})", wait_s, unknown=False)
             case NotSent(reason):
                 await self._again(row, "not_sent", reason, self._after_failure(reason), unknown=False)
             case Unknown(reason):
-                if self._unknown_since is None or self._unknown_since[0] != row.id:
-                    self._unknown_since = (row.id, began)
+                self._doubt.began(row, began)
                 await self._again(row, "unknown", reason, self._after_failure(reason), unknown=True)
             case Rejected(reason):
                 self._bench.answered()
@@ -263,7 +255,7 @@ class Worker:
             self._bench.tell(row, "rejected", reason)
             return
         nonce = nonce_for(f"{row.claim}#reduced", row.channel)  # Discord would take the old one for a repeat
-        self._unknown_since = None
+        self._doubt.settled()
         await self._bench.record(partial(outbox.reduce, row_id=row.id, body=smaller, nonce=nonce, reason=reason))
         self._bench.tell(row, "reduced", reason)
 
