@@ -56,4 +56,4 @@ crash *args:
 
 # the container image
 image tag="wanderer-notifier:dev":
-    podman build -t {{tag}} -f Containerfile .
+    podman build --format docker -t {{tag}} -f Containerfile .
