@@ -207,9 +207,12 @@ async def test_a_restart_empties_the_memory_and_says_1012(
     async with connect(feed) as client, connect(feed) as idler:
         await client.join(character_ids=[PILOT])
         feed.restart()
+        stopped = trio.current_time()
         assert await client.close_code() == 1012
+        assert trio.current_time() - stopped < 1
         with pytest.raises(trio_websocket.ConnectionClosed):
             await idler.ws.get_message()
+        assert trio.current_time() - stopped == pytest.approx(10, abs=0.5)  # as recorded (ws-09)
     await feed.until(lambda feed: not feed.connections)
     async with connect(feed) as client:
         await client.join(systems=[HOME])

@@ -206,7 +206,7 @@ async def test_characters_and_rallies_are_announced(autojump_clock: Clock, serve
     ]
     assert seen[0]["payload"] == {"id": character.character_id, "name": "Vexa Tarnow"}
     added, removed = seen[3]["payload"], seen[4]["payload"]
-    assert (added["rally_point_id"], added["solar_system_id"], added["message"]) == (rally, str(J1), "form up")
+    assert (added["rally_point_id"], added["solar_system_id"], added["message"]) == (rally, J1, "form up")
     assert (removed["id"], removed["solar_system_id"], "message" in removed) == (rally, J1, False)
 
 

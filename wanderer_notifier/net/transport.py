@@ -78,7 +78,9 @@ class TrioStream(httpcore.AsyncNetworkStream):
                 raw = raw.transport_stream
             if trio.current_time() - self._used_at > self._idle_s:
                 return True
-            return raw.socket.is_readable() if isinstance(raw, trio.SocketStream) else False
+            if isinstance(raw, trio.SocketStream):
+                return raw.socket.is_readable()
+            return bool(getattr(raw, "readable", False))  # streams in memory that know it say so
         return None
 
 

@@ -17,6 +17,7 @@ from wanderer_notifier.sim.http import Exchange
 from wanderer_notifier.sim.killfeed_channel import COPIES, Channel, Copies, Dialect, Session
 from wanderer_notifier.sim.killfeed_socket import Connection
 from wanderer_notifier.sim.killfeed_store import KillStore
+from wanderer_notifier.sim.killfeed_stream import KillStream
 from wanderer_notifier.sim.killfeed_wire import identifier, version_asked
 from wanderer_notifier.sim.killmails import iso, live_form, stored_form
 from wanderer_notifier.sim.mapdata import INVENTED, Names
@@ -24,6 +25,8 @@ from wanderer_notifier.sim.mapdata import INVENTED, Names
 MAX_INGEST_AGE = timedelta(hours=1)
 """Older kills are dropped silently when the service takes them in (wanderer-kills.md 4.7)."""
 
+LINGER_S = 10.0
+"""How long a stopping service keeps sockets that never joined."""
 PRELOAD_KILLS = 5
 PRELOAD_AGE = timedelta(hours=24)
 JOURNAL = 10_000
@@ -75,9 +78,12 @@ class KillFeed:
         self.mute_heartbeats = False
         self.unhealthy = False
         """Makes `/health` answer 503."""
+        self.upstream_lost_at: datetime | None = None
+        """Since when its own upstreams refuse it: `/health` follows after three minutes, lists and look-ups fail."""
         self.failing_lists: set[int] = set()
         """Systems for which zKillboard answers 500."""
         self._connections: list[Connection] = []
+        self._streams: list[KillStream] = []
         self._count = 0
         self._flowing = trio.Event()
         self._flowing.set()
@@ -104,6 +110,8 @@ class KillFeed:
             for number in range(self.copies.broadcasts):
                 moment = self.now() + timedelta(microseconds=200 * number)
                 payload = _update(moment, kill["solar_system_id"], [live], preload=False)
+                for stream in list(self._streams):
+                    stream.offer(live, kill["solar_system_id"])
                 for connection, channel in self._joined():
                     for _ in range(channel.copies(kill, self.copies)):
                         connection.push(channel.push("killmail_update", payload))
@@ -164,15 +172,31 @@ class KillFeed:
             connection.cut()
         return len(self._connections)
 
-    def restart(self) -> None:
-        """Stop in an orderly way and come back with an empty memory: 1012 to whoever joined, the rest is cut."""
+    def restart(self, *, down: bool = False) -> None:
+        """Stop in an orderly way and come back with an empty memory (capture ws-09).
+
+        Joined sockets get 1012 at once; the others, and event streams, live on for `LINGER_S` and are cut then.
+        With *down* new connections are turned away until `down` is set to False.
+        """
         self.store.forget()
         self.started_at = self.now()
-        for connection in list(self._connections):
+        self.down = down or self.down
+        for connection in self._connections:
             if connection.session.channel is not None:
                 connection.close(1012)
             else:
-                connection.cut()
+                connection.linger(LINGER_S)
+        for stream in self._streams:
+            stream.linger(LINGER_S)
+
+    def kill(self, *, down: bool = False) -> None:
+        """Die without a goodbye and come back with an empty memory (capture ws-10)."""
+        self.store.forget()
+        self.started_at = self.now()
+        self.down = down or self.down
+        self.cut_all()
+        for stream in list(self._streams):
+            stream.cut()
 
     def stall(self, on: bool = True) -> None:
         """Take frames but send nothing; what gathered meanwhile is sent when it is lifted."""
@@ -203,6 +227,11 @@ class KillFeed:
     def connections(self) -> tuple[Connection, ...]:
         """The open sockets, oldest first."""
         return tuple(self._connections)
+
+    @property
+    def streams(self) -> int:
+        """How many event streams are open."""
+        return len(self._streams)
 
     @property
     def joined(self) -> tuple[Channel, ...]:
@@ -257,6 +286,16 @@ class KillFeed:
             await connection.run()
         finally:
             self._connections.remove(connection)
+            self.touch()
+
+    async def stream(self, stream: KillStream) -> None:
+        """Serve an event stream whose headers are out."""
+        self._streams.append(stream)
+        self.touch()
+        try:
+            await stream.run()
+        finally:
+            self._streams.remove(stream)
             self.touch()
 
     def _joined(self) -> list[tuple[Connection, Channel]]:

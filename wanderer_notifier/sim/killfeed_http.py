@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.sim import killfeed_health
 from wanderer_notifier.sim.http import Exchange, Request
 from wanderer_notifier.sim.killfeed_channel import token
+from wanderer_notifier.sim.killfeed_stream import BadParameter, KillStream, refusal
 from wanderer_notifier.sim.killmails import iso, listing_form, live_form, stored_form
 
 if TYPE_CHECKING:
@@ -39,11 +41,35 @@ class Answer:
 async def answer(feed: KillFeed, exchange: Exchange) -> None:
     """Answer one request that is not the socket's handshake."""
     request = exchange.request
+    if request.method == "GET" and request.path.rstrip("/").startswith("/api/v1/kills/stream"):
+        await _stream(feed, exchange)
+        return
     found = route(feed, request)
     length = [("content-length", str(len(found.body)))]
     await exchange.respond(
         found.status, headers(feed, found.kind, request if found.named else None, length=length), found.body
     )
+
+
+async def _stream(feed: KillFeed, exchange: Exchange) -> None:
+    """Event streams; the enhanced one of the real service ends before it has begun, and nobody should call it."""
+    request = exchange.request
+    enhanced = request.path.rstrip("/").endswith("/enhanced")
+    try:
+        stream = KillStream(feed, exchange)
+    except BadParameter as bad:
+        found = _json(400, refusal(str(bad)))
+        length = [("content-length", str(len(found.body)))]
+        await exchange.respond(400, headers(feed, JSON, request, length=length), found.body)
+        return
+    kind = "text/event-stream" + ("" if enhanced else "; charset=utf-8")
+    _, *standard = headers(feed, kind, request)
+    extra = [("x-accel-buffering", "no")] if enhanced else []
+    await exchange.start(200, [("cache-control", "no-cache"), *standard[:-1], *extra, standard[-1]])
+    if enhanced:
+        await exchange.end()
+    else:
+        await feed.stream(stream)
 
 
 async def not_a_handshake(feed: KillFeed, exchange: Exchange) -> None:
@@ -93,57 +119,23 @@ def _ping(feed: KillFeed, request: Request) -> Answer:
     return Answer(200, b"pong", TEXT)
 
 
+def _condition(feed: KillFeed) -> killfeed_health.Condition:
+    return killfeed_health.Condition(
+        now=feed.now(),
+        started_at=feed.started_at,
+        upstream_lost_at=feed.upstream_lost_at,
+        forced_down=feed.unhealthy,
+    )
+
+
 def _health(feed: KillFeed, request: Request) -> Answer:
-    since = int((feed.now() - feed.started_at).total_seconds())
-    body = {
-        "status": "error" if feed.unhealthy else "ok",
-        "timestamp": iso(feed.now(), micros=True),
-        "details": {
-            "unknown": {
-                "character_subscriptions": _index("character_count"),
-                "system_subscriptions": _index("system_count"),
-            }
-        },
-        "connection_monitor": {
-            "consecutive_timeout_errors": 0,
-            "consecutive_connection_failures": 10 if feed.unhealthy else 0,
-            "recycled_count": 0,
-            "time_since_recycled": since,
-            "total_timeouts": 0,
-        },
-        "circuit_breaker": {
-            "circuit_reset_timeout_ms": 300000,
-            "max_consecutive_errors": 10,
-            "consecutive_errors": 10 if feed.unhealthy else 0,
-            "circuit_state": "open" if feed.unhealthy else "closed",
-            "circuit_opened_at": None,
-            "last_updated": int(feed.now().timestamp() * 1000),
-        },
-        "healthy": not feed.unhealthy,
-    }
-    return _json(503 if feed.unhealthy else 200, body)
+    condition = _condition(feed)
+    return _json(200 if condition.healthy else 503, killfeed_health.health(condition))
 
 
 def _status(feed: KillFeed, request: Request) -> Answer:
     kept, systems = feed.store.counts()
-    hours = (feed.now() - feed.started_at) / timedelta(hours=1)
-    body = {
-        "timestamp": iso(feed.now(), micros=True),
-        "metrics": {
-            "storage": {"killmails_count": kept, "systems_count": systems},
-            "processing": {"processing_lag_seconds": 0, "redisq_received": kept},
-        },
-        "summary": {
-            "processing_lag_seconds": 0,
-            "killmails_stored": kept,
-            "active_preload_tasks": 0,
-            "active_subscriptions": len(feed.joined),
-            "api_requests_per_minute": 0,
-            "cache_hit_rate": 0.0,
-            "memory_usage_mb": 56.77,
-            "uptime_hours": round(hours, 2),
-        },
-    }
+    body = killfeed_health.status(_condition(feed), kept=kept, systems=systems, subscriptions=len(feed.joined))
     return _json(200, body)
 
 
@@ -184,6 +176,11 @@ def _system(feed: KillFeed, request: Request, system: str) -> Answer:
     hours = _bounded(request.query.get("since_hours", 24), None)
     if number is None or limit is None or hours is None:
         return _error(feed, 400, "Invalid system ID format", "INVALID_SYSTEM_ID")
+    if feed.upstream_lost_at is not None:
+        reason = f"Connection refused for http://zkillboard.sim/api/systemID/{number}/"
+        wrapped = f'%WandererKills.Core.Support.Error{{domain: :http, type: :connection_failed, message: "{reason}"'
+        details: JsonObject = {"reason": f"{wrapped}, details: nil, retryable: true}}"}
+        return _error(feed, 500, "Failed to fetch system kills", "FETCH_ERROR", details)
     if number in feed.failing_lists:
         return _error(feed, 500, "Failed to fetch system kills", "FETCH_ERROR", {"reason": "Server error: 500"})
     listed = [listing_form(kill) for kill in feed.store.listed(number)[:limit]]
@@ -205,7 +202,7 @@ def _systems(feed: KillFeed, request: Request) -> Answer:
         return _error(feed, 400, "Invalid parameters", "INVALID_PARAMETERS")
     kills = {
         str(one): [listing_form(kill) for kill in feed.store.listed(one)[:limit]]
-        if one not in feed.failing_lists
+        if one not in feed.failing_lists and feed.upstream_lost_at is None
         else []
         for one in ids
     }
@@ -228,7 +225,7 @@ def _killmail(feed: KillFeed, request: Request, kill_id: str) -> Answer:
     if kept is not None:
         return _data(feed, stored_form(kept.kill, kept.names))
     kill = feed.store.known(number)
-    if kill is None:
+    if kill is None or feed.upstream_lost_at is not None:
         return _error(feed, 404, "Killmail not found", "NOT_FOUND")
     if feed.now() - datetime.fromisoformat(kill["killmail_time"]) > timedelta(days=365):
         return _data(feed, "kill_older")
@@ -275,10 +272,6 @@ def _error(feed: KillFeed, status: int, message: str, code: str, details: JsonOb
 
 def _plain_error(status: int, message: str) -> Answer:
     return _json(status, {"error": message, "status": str(status)})
-
-
-def _index(counted: str) -> JsonObject:
-    return {counted: 0, "subscription_count": 0, "memory_bytes": 0, "last_update": "never"}
 
 
 def _takes_json(accept: str | None) -> bool:

@@ -47,6 +47,7 @@ class Connection:
         self._exchange = exchange
         self._out, self._queue = trio.open_memory_channel[str | None](WAITING_FRAMES + 1)
         self._silence = trio.CancelScope()
+        self._life = trio.CancelScope()
         self._ending: int | None = None
         self._closing = trio.Event()
         self._end = trio.Event()
@@ -92,6 +93,10 @@ class Connection:
         self._exchange.abort()
         self._end.set()
 
+    def linger(self, seconds: float) -> None:
+        """Be cut after *seconds*, unless it ends before."""
+        self._life.deadline = trio.current_time() + seconds
+
     async def run(self) -> None:
         """Serve the client until either side ends it."""
         request = await self._exchange.upgrade(max_message_size=LIBRARY_LIMIT, on_bytes=self._note_life)
@@ -108,7 +113,10 @@ class Connection:
             nursery.start_soon(self._watch_idle)
             nursery.start_soon(self._give_up)
             nursery.start_soon(self._read, ws, nursery)
-            await self._end.wait()
+            with self._life:
+                await self._end.wait()
+            if self._life.cancelled_caught:
+                self.cut()
             nursery.cancel_scope.cancel(reason="socket over")
         if self._ending is not None:
             with trio.move_on_after(GOODBYE_S):

@@ -177,12 +177,12 @@ class Map:
     # --- rally points ------------------------------------------------------------------------------------------------
 
     def rally(self, system_id: int, eve_id: int, message: str | None = None) -> str:
-        """Set a rally point; gives its id. The system id in the event is a string, here only."""
+        """Set a rally point; gives its id."""
         system = self.systems[system_id]
         rally_id = self._uuid()
         payload = {
             "rally_point_id": rally_id,
-            "solar_system_id": str(system_id),
+            "solar_system_id": system_id,  # a number in the recording, a string by the sheet: clients must take both
             "system_id": system.id,
             "system_name": system.stored_name,
             **self._by(eve_id),
@@ -193,7 +193,7 @@ class Map:
         return rally_id
 
     def end_rally(self, rally_id: str, system_id: int, eve_id: int) -> None:
-        """Take a rally point away; here its id is called `id` and the system's is a number."""
+        """Take a rally point away; here its id is called `id`."""
         system = self.systems[system_id]
         payload = {"id": rally_id, "solar_system_id": system_id, "system_id": system.id, **self._by(eve_id)}
         self.emit("rally_point_removed", {**payload, "system_name": system.stored_name})

@@ -141,6 +141,11 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             pipe.touch()
 
     @property
+    def readable(self) -> bool:
+        """Whether reading would not wait: for bytes, the end or a cut. An idle kept connection is then dead."""
+        return self._in.broken or (not self._in.stalled and bool(self._in.data or self._in.ended))
+
+    @property
     def finished(self) -> bool:
         """Whether no new byte can pass in either direction."""
         return self._out.broken or all(pipe.ended or pipe.deaf for pipe in (self._in, self._out))
