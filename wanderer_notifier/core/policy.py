@@ -9,7 +9,8 @@ from attrs import frozen
 
 from wanderer_notifier.core.events import SystemRecord
 from wanderer_notifier.core.message import Mention
-from wanderer_notifier.core.space import is_jspace
+from wanderer_notifier.core.space import is_jspace, space_of
+from wanderer_notifier.core.trace import Gate, Trail
 
 Kind = Literal["kill", "system", "character", "rally", "status"]
 Route = Literal["system_kill", "character_kill", "system", "character", "rally", "status"]
@@ -54,6 +55,11 @@ class MapRules:
     rally_role_ids: tuple[str, ...] = ()
     voice_mentions: bool = False
     here_fallback: bool = True
+
+    def systems_excluded(self) -> str:
+        """How many systems the exclusion list names, in words."""
+        count = len(self.system_exclude_ids) + len(self.system_exclude_names)
+        return f"{count or 'no'} system{'' if count == 1 else 's'}"
 
 
 @frozen(kw_only=True)
@@ -101,6 +107,8 @@ class Send:
     attacker_tracked: bool = False
     system_label: str | None = None
     """The system's name as this channel should read it; None: the EVE name, if anyone knows it."""
+    late: bool = False
+    """A kill of which we heard long after it happened; the message says so."""
 
 
 @frozen(kw_only=True)
@@ -114,16 +122,53 @@ class Skip:
 Verdict: TypeAlias = Send | Skip
 
 
+@frozen(kw_only=True)
+class Candidate:
+    """A system of one map, with every name EVE and the players have for it."""
+
+    system: SystemRecord
+    one: MapRules
+    priority: Priority
+    more_names: tuple[str | None, ...] = ()
+
+    def excluded(self) -> bool:
+        eve_names = {name.lower() for name in (self.system.name, *self.more_names) if name}
+        by_id = self.system.system_id in self.one.system_exclude_ids
+        return by_id or not eve_names.isdisjoint(self.one.system_exclude_names)
+
+    def urgent(self) -> bool:
+        return is_priority(self.system, self.priority, *self.more_names)
+
+
+SYSTEM_FILTERS: tuple[Gate[Candidate], ...] = (
+    Gate(
+        "system_not_excluded",
+        "excluded",
+        lambda it: not it.excluded(),
+        lambda it: f"{it.system.full_name or it.system.system_id}, {it.one.systems_excluded()} excluded",
+    ),
+    Gate(
+        "kspace_wanted",
+        "kspace_disabled",
+        lambda it: it.one.track_kspace or is_jspace(it.system.system_id),
+        lambda it: f"{space_of(it.system.system_id)}, known space is {'' if it.one.track_kspace else 'not '}wanted",
+    ),
+    Gate(
+        "priority_wanted",
+        "priority_only",
+        lambda it: not it.one.priority_only or it.urgent(),
+        lambda it: (
+            ("a priority system" if it.urgent() else "not a priority system")
+            + (", only those are wanted" if it.one.priority_only else ", all are wanted")
+        ),
+    ),
+)
+"""What makes a system of the map count for nothing, in this order."""
+
+
 def system_refusal(system: SystemRecord, one: MapRules, priority: Priority, *more_names: str | None) -> str | None:
     """Why *system* counts for nothing on this map; None when it does count."""
-    eve_names = {name.lower() for name in (system.name, *more_names) if name}
-    if system.system_id in one.system_exclude_ids or not eve_names.isdisjoint(one.system_exclude_names):
-        return "excluded"
-    if not one.track_kspace and not is_jspace(system.system_id):
-        return "kspace_disabled"
-    if one.priority_only and not is_priority(system, priority, *more_names):
-        return "priority_only"
-    return None
+    return Trail().walk(SYSTEM_FILTERS, Candidate(system=system, one=one, priority=priority, more_names=more_names))
 
 
 def is_priority(system: SystemRecord, priority: Priority, *more_names: str | None) -> bool:
