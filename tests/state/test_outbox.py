@@ -183,9 +183,10 @@ def test_three_thousand_kills_never_hold_more_than_a_thousand_rows(conn: sqlite3
 def test_release_lets_a_system_be_told_again(conn: sqlite3.Connection) -> None:
     for claim in ("system:ho_me:1", "system:ho_me:12", "system:hoxme:1", "kill:1"):
         outbox.enqueue(conn, new(claim))
-    assert outbox.release(conn, "system:ho_me:1") == 2
+    assert outbox.release(conn, "system:ho_me:1") == 1
     assert outbox.release(conn, "system:ho_") == 0
     assert outbox.enqueue(conn, new("system:ho_me:1")) is not None
+    assert outbox.enqueue(conn, new("system:ho_me:12")) is None, "a system whose number merely begins alike"
     assert outbox.enqueue(conn, new("system:hoxme:1")) is None
 
 

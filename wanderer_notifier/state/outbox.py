@@ -86,12 +86,9 @@ def claimed(conn: sqlite3.Connection, claim: str, channel: str) -> bool:
     return found.fetchone() is not None
 
 
-def release(conn: sqlite3.Connection, claim_prefix: str) -> int:
-    """Forget the claims that begin with *claim_prefix* (a removed system may be told again); how many there were."""
-    released = conn.execute(
-        "DELETE FROM claim WHERE substr(claim, 1, ?) = ?", (len(claim_prefix), claim_prefix)
-    )  # not LIKE: a slug may contain % or _
-    return released.rowcount
+def release(conn: sqlite3.Connection, claim: str) -> int:
+    """Forget *claim* in every channel (a removed system may be told again); in how many it was made."""
+    return conn.execute("DELETE FROM claim WHERE claim = ?", (claim,)).rowcount
 
 
 # --- working through ----------------------------------------------------------------------------------------------
