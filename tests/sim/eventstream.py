@@ -1,20 +1,25 @@
-"""A client of the map's event stream for tests: whole frames, as bytes and as values."""
+"""A client of event streams for tests: whole frames, as bytes and as values."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 import trio
 import trio.testing
 
 from tests.sim.raw import request_bytes
-from wanderer_notifier.sim.http import serve_stream
-from wanderer_notifier.sim.mapserver import MapServer
+from wanderer_notifier.sim.http import Exchange, serve_stream
 from wanderer_notifier.sim.network import MemoryStream, stream_pair
+
+
+class Server(Protocol):
+    """A fake."""
+
+    async def handle(self, exchange: Exchange) -> None: ...
 
 
 class Follower:
@@ -80,7 +85,7 @@ class Follower:
 
 @asynccontextmanager
 async def follow(
-    server: MapServer, target: str, headers: Iterable[tuple[str, str]] = (), *, key: str | None = None
+    server: Server, target: str, headers: Iterable[tuple[str, str]] = (), *, key: str | None = None
 ) -> AsyncIterator[Follower]:
     """Open a stream; leaving closes it as a client does."""
     ours, theirs = stream_pair()

@@ -16,67 +16,9 @@ import trio.testing
 from tests.sim.captures import records
 from tests.sim.phoenix import connect
 from tests.sim.raw import ask
+from tests.sim.recorded import NAMES, Record, esi_form, normal, sockets
 from wanderer_notifier.sim.killfeed import KillFeed
 from wanderer_notifier.sim.killmails import live_form, stored_form
-from wanderer_notifier.sim.mapdata import Alliance, Corporation, Names, Pilot
-
-Record = dict[str, Any]
-
-NAMES = Names(
-    characters={
-        2147480001: Pilot("Arlo Vantreth", 98999001),
-        2147480002: Pilot("Mirae Sunderlight", 98999001),
-        2147480003: Pilot("Tovin Kaskari", 98999002),
-        2147480004: Pilot("Ysolde Brackwater", 98999002),
-        2147480005: Pilot("Denn Okaru", 98999003),
-        2147480006: Pilot("Lirra Quillfeather", 98999003),
-    },
-    corporations={
-        98999001: Corporation("Hollow Lantern Cartography", "HLCAR", 99999001),
-        98999002: Corporation("Brackwater Salvage Guild", "BWSG", 99999002),
-        98999003: Corporation("Third Orbit Freight", "3RDO"),
-        1000127: Corporation("Guristas", "GURIS"),
-    },
-    alliances={99999001: Alliance("Lantern Compact", "LNTRN"), 99999002: Alliance("Tidewrack Accord", "TIDE.")},
-    ships={
-        587: "Rifter",
-        621: "Caracal",
-        670: "Capsule",
-        22456: "Sabre",
-        23054: "Guristas Annihilator",
-        35832: "Astrahus",
-    },
-)
-"""What the stand-ins of the recording knew."""
-
-WORKING_NAMES = {"subscription_id", "connected_at", "timestamp"}
-
-
-def normal(value: Any) -> Any:
-    """Blank what differs from run to run."""
-    if isinstance(value, dict):
-        return {
-            key: re.sub(r"\d{16}_[\w-]{11}$", "<id>", item)
-            if key == "user_id"
-            else f"<{key}>"
-            if key in WORKING_NAMES
-            else normal(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [normal(item) for item in value]
-    return value
-
-
-def sockets(name: str) -> list[list[Record]]:
-    """The records of one file, one list for each socket that was opened."""
-    result: list[list[Record]] = []
-    for record in records("wanderer-kills", name):
-        if record["dir"] == "open":
-            result.append([])
-        if record["dir"] in ("open", "opened", "refused", "send", "recv", "closed"):
-            result[-1].append(record)
-    return result
 
 
 def whole(conversation: list[Record]) -> bool:
@@ -250,25 +192,8 @@ async def test_preloads_come_as_recorded(autojump_clock: trio.testing.MockClock)
             if kill["killmail_time"] > "2026-11-24T23:00:00Z":
                 feed.keep(kill)
         for kill_id in (131000100, 131000101, 131000102):
-            feed.keep(_from_stored(stored[kill_id]))
+            feed.keep(esi_form(stored[kill_id]))
         await replay(feed, conversation)
-
-
-def _from_stored(stored: Record) -> Record:
-    """The upstream kill behind a stored one whose offer was not recorded."""
-    looked_up = {"character", "corporation", "alliance", "character_name", "ship_name"}
-
-    def party(value: Record) -> Record:
-        return {key: item for key, item in value.items() if key not in looked_up and item is not None}
-
-    return {
-        "killmail_id": stored["killmail_id"],
-        "killmail_time": stored["kill_time"],
-        "solar_system_id": stored["system_id"],
-        "victim": party(stored["victim"]),
-        "attackers": [party(one) for one in stored["attackers"]],
-        "zkb": stored["zkb"],
-    }
 
 
 async def test_the_http_interface_answers_as_recorded(autojump_clock: trio.testing.MockClock) -> None:
@@ -280,7 +205,7 @@ async def test_the_http_interface_answers_as_recorded(autojump_clock: trio.testi
         if exchange["step"] == "cached":
             kept = json.loads(exchange["response"]["body"])["data"]["kills"]
             for stored in reversed(kept):
-                feed.keep(_from_stored(stored))
+                feed.keep(esi_form(stored))
     for kill in upstream("ws-05-killmail-push"):
         if kill["killmail_id"] == 131000020:
             feed.know(kill)
