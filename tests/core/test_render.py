@@ -167,7 +167,7 @@ def test_k4_everything_missing() -> None:
          f"{BRAM_LINK} flying in a **Sabre**, Top Damage was done by a **Guristas Annihilator**."),
         ([{"final_blow": True, "damage_done": 9}], "an NPC **Unknown Ship**."),  # K02
         ([STRUCTURE],
-         "**Tidewrack Salvage**(**[TDWRK](https://zkillboard.com/corporation/98000202/)**) using a **Astrahus**."),
+         "**Tidewrack Salvage**(**[TDWRK](https://zkillboard.com/corporation/98000202/)**) using an **Astrahus**."),
         ([], "unknown attackers"),  # K04
         ([BRAM | {"damage_done": 0}, INES | {"damage_done": 0}], f"{BRAM_LINK} flying in a **Sabre**, and 1 other."),
     ],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from wanderer_notifier.core.events import Attacker, JsonObject, Kill, Party
+from wanderer_notifier.core.factions import faction_name
+from wanderer_notifier.core.hulls import Hull, hull_of, picture_of
 from wanderer_notifier.core.killmail import final_blow, top_damage
 from wanderer_notifier.core.policy import Send
 from wanderer_notifier.core.wording import NAME_LIMIT, escape, isk, link, one_line, relative
 
 LOSS_COLOR, KILL_COLOR, UNKNOWN_COLOR = 0xE74C3C, 0x2ECC71, 0x808080
 VALUE_COLORS = ((5e9, 0xFF0000), (1e9, 0xFF6600), (1e8, 0xFFFF00), (1e7, 0x00FF00))
+
+NOUNS: dict[Hull, str] = {"ship": "Ship", "structure": "Structure", "deployable": "Deployable"}
 
 TICKER_LIMIT, SHIP_LIMIT = 16, 64
 """Generous for real ones; they keep the sentence within a description whatever the feed says."""
@@ -26,19 +30,16 @@ def kill_embed(kill: Kill, send: Send) -> JsonObject:
         author["icon_url"] = f"https://images.evetech.net/corporations/{corporation}/logo?size=64"
     author["url"] = page
     embed: JsonObject = {
-        "title": f"Ship destroyed in {_system(kill, send)}",
+        "title": f"{NOUNS[hull_of(kill.victim)]} destroyed in {_system(kill, send)}",
         "url": page,
         "color": _color(kill, send),
         "author": author,
         "description": f"{_sentence(kill, killer)}\n\n{_value_line(kill)}",
         "fields": [],
-        "footer": {"text": f"Killmail ID: {kill.killmail_id}"},
+        "footer": {"text": f"Killmail ID: {kill.killmail_id}" + (" • reported late" if send.late else "")},
     }
-    if kill.victim.ship_type_id is not None:
-        embed["thumbnail"] = {"url": f"https://images.evetech.net/types/{kill.victim.ship_type_id}/render?size=512"}
-    elif kill.victim.character_id is not None:
-        portrait = f"https://images.evetech.net/characters/{kill.victim.character_id}/portrait?size=512"
-        embed["thumbnail"] = {"url": portrait}
+    if (picture := picture_of(kill.victim)) is not None:
+        embed["thumbnail"] = {"url": picture}
     return embed
 
 
@@ -51,6 +52,16 @@ def kill_sentence(kill: Kill, send: Send) -> str:
     if kill.total_value:
         text += f" ({isk(kill.total_value, 1)})"
     return f"{text} <{_page(kill)}>"
+
+
+def is_friendly_fire(kill: Kill) -> bool:
+    """Whether the victim was shot by its own (cases.md K52): the kill says so, or the corporations do."""
+    victim = kill.victim.corporation_id or 0
+    ours = victim >= _PLAYER_CORPORATIONS and any(
+        attacker.corporation_id == victim and attacker.character_id != kill.victim.character_id
+        for attacker in kill.attackers
+    )
+    return kill.awox or ours
 
 
 def _page(kill: Kill) -> str:
@@ -71,8 +82,11 @@ def _color(kill: Kill, send: Send) -> int:
 
 
 def _value_line(kill: Kill) -> str:
-    when = relative(kill.time) if kill.time is not None else "Recently"
-    return f"Value: {isk(kill.total_value)} • {when}" if kill.total_value else when
+    parts = [f"Value: {isk(kill.total_value)}"] if kill.total_value else []
+    parts.append(relative(kill.time) if kill.time is not None else "Recently")
+    if is_friendly_fire(kill):
+        parts.append("friendly fire")
+    return " • ".join(parts)
 
 
 def _sentence(kill: Kill, killer: Attacker | None) -> str:
@@ -81,6 +95,8 @@ def _sentence(kill: Kill, killer: Attacker | None) -> str:
         return opening + "unknown attackers"
     if kill.attacker_count == 1:
         return opening + _killer(killer) + (" solo." if killer.character_id is not None else ".")
+    if helpers := _solo_with_npcs(kill, killer):
+        return opening + _killer(killer) + f" solo, with {helpers} NPC{'s' if helpers > 1 else ''}."
     others, top = kill.attacker_count - 1, top_damage(kill)
     text = opening + _killer(killer)
     if top is not None and top.character_id != killer.character_id:
@@ -89,6 +105,13 @@ def _sentence(kill: Kill, killer: Attacker | None) -> str:
     if others > 0:
         text += f", and {others} other{'s' if others > 1 else ''}"
     return text + "."
+
+
+def _solo_with_npcs(kill: Kill, killer: Attacker) -> int:
+    """How many NPCs helped the one pilot of a solo kill; 0 when it is none (cases.md K41)."""
+    helpers = [one for one in kill.attackers if one is not killer]
+    alone = kill.solo and killer.character_id is not None and len(kill.attackers) == kill.attacker_count
+    return len(helpers) if alone and all(one.character_id is None and not _is_structure(one) for one in helpers) else 0
 
 
 def _victim(victim: Party) -> str:
@@ -105,14 +128,24 @@ def _killer(killer: Attacker) -> str:
     if killer.character_id is not None:
         return f"{_pilot(killer)} flying in a {_ship(killer)}"
     if _is_structure(killer):
-        return f"{_owner(killer)} using a {_ship(killer)}"
-    return f"an NPC {_ship(killer)}"
+        return f"{_owner(killer)} using {_article(killer)} {_ship(killer)}"
+    return _npc(killer, f"an NPC {_ship(killer)}")
 
 
 def _top(top: Attacker) -> str:
     if top.character_id is not None:
         return f"{_pilot(top)} flying in a {_ship(top)}"
-    return f"{_owner(top)} using a {_ship(top)}" if _is_structure(top) else f"a {_ship(top)}"
+    if _is_structure(top):
+        return f"{_owner(top)} using {_article(top)} {_ship(top)}"
+    return _npc(top, f"a {_ship(top)}")
+
+
+def _npc(npc: Attacker, shown: str) -> str:
+    """*shown*, and whose it is; of a hull without a name only the latter (cases.md K02, K10)."""
+    faction = faction_name(npc.faction_id)
+    if faction is None:
+        return shown
+    return f"{shown} ({faction})" if _shown(npc.ship_name) else f"an NPC of **{faction}**"
 
 
 def _pilot(pilot: Attacker) -> str:
@@ -140,6 +173,10 @@ def _ticker(party: Party) -> str:
 
 def _ship(party: Party) -> str:
     return f"**{_shown(party.ship_name, SHIP_LIMIT) or 'Unknown Ship'}**"
+
+
+def _article(party: Party) -> str:
+    return "an" if (_shown(party.ship_name) or "Unknown")[0] in "AEIOUaeiou" else "a"
 
 
 def _unmanned(party: Party) -> bool:

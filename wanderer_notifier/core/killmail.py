@@ -44,7 +44,7 @@ def parse_kill(raw: object, system_id: int | None) -> Kill:
     system = as_id(system_id if place is None else place)
     if system is None:
         raise BadKillmail("missing_system_id", killmail_id=killmail_id, hash=mail_hash)
-    attackers = _attackers(layers)
+    attackers, labels = _attackers(layers), _labels(metadata.get("labels"))
     return Kill(
         killmail_id=killmail_id,
         system_id=system,
@@ -58,9 +58,9 @@ def parse_kill(raw: object, system_id: int | None) -> Kill:
         hash=mail_hash,
         points=as_id(metadata.get("points")),
         npc=metadata.get("npc", _first(layers, "npc")) is True,
-        solo=metadata.get("solo") is True and bool(attackers),
+        solo=(metadata.get("solo") is True or "solo" in labels) and bool(attackers),
         awox=metadata.get("awox") is True,
-        labels=_labels(metadata.get("labels")),
+        labels=labels,
     )
 
 

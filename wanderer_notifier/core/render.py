@@ -5,6 +5,7 @@ Every message built here keeps Discord's limits, names in it are literal, and it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -76,9 +77,15 @@ def render_kill(kill: Kill, send: Send) -> Message:
     return _message("", (kill_embed(kill, send),), send)
 
 
-def render_system(change: SystemAdded, send: Send, static: SystemStatic | None = None) -> Message:
-    """A system that is new on the map (3.3), with what its record and *static* say."""
-    return _message("", (system_embed(change.system, static),), send)
+def render_system(
+    change: SystemAdded,
+    send: Send,
+    static: SystemStatic | None = None,
+    recent: Sequence[Kill] = (),
+    now: datetime | None = None,
+) -> Message:
+    """A system that is new on the map (3.3), with what its record and *static* say, and its last kills as of *now*."""
+    return _message("", (system_embed(change.system, static, recent, now),), send)
 
 
 def render_character(change: CharacterAdded, send: Send) -> Message:
