@@ -67,6 +67,13 @@ class Bench:
     delivery: Delivery
     stop: trio.Event
     told: list[Delivered] = Factory(list)
+    _told_more: trio.Event = Factory(trio.Event)
+
+    def observe(self, result: Delivered) -> None:
+        """What the delivery reports to."""
+        self.told.append(result)
+        self._told_more.set()
+        self._told_more = trio.Event()
 
     @property
     def discord(self) -> Discord:
@@ -94,8 +101,12 @@ class Bench:
 
     async def idle(self) -> None:
         """Return when no row waits any more."""
-        while await self.store.read(outbox.channels_with_work):
-            await trio.sleep(0.25)
+        while True:
+            more = self._told_more
+            if not await self.store.read(outbox.channels_with_work):
+                return
+            with trio.move_on_after(5):  # the last one may be another delivery's on the same database
+                await more.wait()
 
 
 @asynccontextmanager
@@ -115,7 +126,6 @@ async def delivering(
     rng = Random(7)
     async with in_memory(discord, token=token) as peer, trio.open_nursery() as nursery:
         part = Health(now).component("discord_rest")
-        told: list[Delivered] = []
         delivery = Delivery(
             store,
             post=peer.rest.post,
@@ -123,10 +133,10 @@ async def delivering(
             now=now,
             roll=rng.random,
             part=part,
-            observe=told.append,
+            observe=lambda result: bench.observe(result),
             primary=primary,
         )
-        bench = Bench(peer=peer, store=store, part=part, delivery=delivery, stop=trio.Event(), told=told)
+        bench = Bench(peer=peer, store=store, part=part, delivery=delivery, stop=trio.Event())
         await bench.put(*rows)
         if running:
             nursery.start_soon(partial(delivery.run, stop=bench.stop))

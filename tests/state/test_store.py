@@ -92,6 +92,7 @@ async def test_a_cancelled_write_happened_whole_or_never_started(tmp_path: Path)
 
 async def test_runs_without_threads_when_asked_to() -> None:
     async def inline(sync_fn: Callable[[], T], /, *, limiter: trio.CapacityLimiter | None = None) -> T:
+        await trio.lowlevel.checkpoint()
         return sync_fn()
 
     store = Store.open(":memory:", run=inline)

@@ -148,6 +148,8 @@ def test_the_scope_of_a_429(headers: dict[str, str], scope: Scope) -> None:
     refused = call(limits, 0.0, headers, status=429, retry_after=3.0)
     assert refused == Refused(scope=scope, wait_s=3.0 + MARGIN_S)
     assert (limits.wait_for(GET, "9", 0.0) > 0) == (scope == "global")
+    assert limits.holder(0.0) == ("global" if scope == "global" else "user")
+    assert limits.holder(4.0) == "user"
     assert limits.invalid(0.0) == (0 if scope == "shared" else 1)
 
 
@@ -310,6 +312,7 @@ def test_a_block_by_the_edge_stops_everything_for_minutes(status: int, headers: 
         assert refused.scope == "edge"
         assert refused.wait_s == pytest.approx(minutes * 60 + MARGIN_S)
         assert limits.wait_for(GET, "9", now) == pytest.approx(minutes * 60 + MARGIN_S)
+        assert limits.holder(now) == "edge"
         now += minutes * 60 + 1
     call(limits, now, told())
     limits.started(POST, "1", now)

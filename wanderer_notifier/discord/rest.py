@@ -95,7 +95,7 @@ class DiscordRest:
         try:
             answer, refused = await self._call("POST", POST, f"/channels/{channel}/messages", channel, json=body)
         except _NotYet as wait:
-            return Limited(wait.seconds, "user")
+            return Limited(wait.seconds, self._limits.holder(trio.current_time()))
         except NotReached as error:
             return NotSent(str(error))
         except NetError as error:

@@ -59,6 +59,12 @@ class Limits:
         tokens = missing / GLOBAL_PER_S if missing > 1e-9 else 0.0
         return max(0.0, gate, bucket, tokens)
 
+    def holder(self, now: float) -> Scope:
+        """Whose wait it is when `wait_for` says to wait: everybody's (edge, global) or that of a bucket."""
+        if self._edge_until > now:
+            return "edge"
+        return "global" if self._closed_until > now else "user"
+
     def started(self, route: str, major: str, now: float) -> None:
         """A request leaves now."""
         self._tokens, self._tokens_at = self._available(now) - 1.0, now
