@@ -108,6 +108,7 @@ class Connection:
             ]
         )
         self._feed.touch()
+        self._note_life()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, ws)
             nursery.start_soon(self._watch_idle)
