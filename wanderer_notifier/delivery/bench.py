@@ -62,6 +62,7 @@ class Delivered:
     attempts: int
     latency_s: float
     reason: str = ""
+    """In words; for `limited` the scope: user, shared, global or edge."""
 
     @property
     def final(self) -> bool:

@@ -202,7 +202,7 @@ class Worker:
                 await self._sent(row, message_id, "sent")
             case Limited(wait_s, scope):
                 self._bench.held_up(wait_s, scope)
-                await self._again(row, "limited", f"asked to wait ({scope})", wait_s, unknown=False)
+                await self._again(row, "limited", scope, wait_s, unknown=False)
             case NotSent(reason):
                 await self._again(row, "not_sent", reason, self._after_failure(reason), unknown=False)
             case Unknown(reason):
@@ -235,9 +235,8 @@ class Worker:
     async def _again(self, row: Row, result: Result, reason: str, pause_s: float, *, unknown: bool) -> None:
         next_at = self._bench.now() + timedelta(seconds=pause_s)
         self._not_before = trio.current_time() + pause_s
-        await self._bench.record(
-            partial(outbox.requeue, row_id=row.id, next_at=next_at, reason=reason, unknown=unknown)
-        )
+        why = f"asked to wait (limit: {reason})" if result == "limited" else reason
+        await self._bench.record(partial(outbox.requeue, row_id=row.id, next_at=next_at, reason=why, unknown=unknown))
         self._bench.tell(row, result, reason)
 
     def _after_failure(self, reason: str) -> float:
