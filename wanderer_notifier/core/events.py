@@ -124,6 +124,16 @@ class KillArrived:
     """The system the envelope named, if it named one."""
     source: KillSource
     received_at: datetime
+    feed: str | None = None
+    """Whose mark of being complete moves to `received_at` with the decision; None while a gap is still open."""
+
+
+@frozen(kw_only=True)
+class FeedHeard:
+    """A kill feed has missed nothing up to *until*; travels behind what the feed brought, and commits after it."""
+
+    feed: str
+    until: datetime
 
 
 @frozen(kw_only=True)
@@ -159,7 +169,7 @@ class MapEventArrived:
     received_at: datetime
 
 
-Arrival: TypeAlias = KillArrived | MapLoaded | CharactersLoaded | MapEventArrived
+Arrival: TypeAlias = KillArrived | FeedHeard | MapLoaded | CharactersLoaded | MapEventArrived
 
 
 # --- what the tracking state makes of map events (changes to decide on) ------------------------------------------

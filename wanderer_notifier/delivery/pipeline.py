@@ -25,6 +25,7 @@ from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import describe
 from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state import memory, outbox
+from wanderer_notifier.state.feed_marks import set_complete_until
 from wanderer_notifier.state.outbox import NewRow
 from wanderer_notifier.state.store import Store, StoreError
 
@@ -129,6 +130,8 @@ class Pipeline:
             memory.save_tracking(conn, made.slug, made.known.maps[made.slug])
         if made.slug is not None and made.cursor is not None:
             memory.set_cursor(conn, cursor_name(made.slug), made.cursor)
+        if made.heard is not None:
+            set_complete_until(conn, made.heard.feed, made.heard.until)
         if made.parked is not None:
             memory.park(conn, made.parked.kind, made.parked.raw, made.parked.error, moment)
         if made.decision is not None and (queued or not made.rows):

@@ -15,6 +15,7 @@ from wanderer_notifier.core.events import (
     Change,
     CharacterRemoved,
     CharactersLoaded,
+    FeedHeard,
     JsonObject,
     Kill,
     KillArrived,
@@ -76,6 +77,8 @@ class Plan:
     """The new tracking state, if it changed; only the map *slug* differs."""
     cursor: str | None = None
     """The stream of *slug* is decided up to here."""
+    heard: FeedHeard | None = None
+    """How far a kill feed is known to be complete, once this plan is committed."""
     decision: Decision | None = None
     skipped: tuple[Skip, ...] = ()
     """Refusals other than a kill's."""
@@ -95,6 +98,8 @@ def plan(arrival: Arrival, rules: Rules, known: Tracking, *, now: datetime, firs
             state, changes = tracking.apply(known, arrival)
             made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start)
             return evolve(made, known=state if state != known else None)
+        case FeedHeard():
+            return Plan(heard=arrival)
         case _:
             assert_never(arrival)
 
@@ -108,6 +113,8 @@ def park(arrival: Arrival, error: str) -> Plan:
             return Plan(parked=Parked("map_event", data, error), slug=slug, cursor=event_id, event="malformed")
         case MapLoaded() | CharactersLoaded():
             return Plan(parked=Parked("map_list", repr(arrival), error))
+        case FeedHeard():
+            return Plan(parked=Parked("feed", repr(arrival), error))
         case _:
             assert_never(arrival)
 
@@ -125,7 +132,13 @@ def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetim
         if isinstance(verdict, Send)
     )
     age_s = (arrival.received_at - kill.time).total_seconds() if kill.time else None
-    return Plan(rows=rows, decision=Decision(kill.killmail_id, arrival.source, age_s, verdicts))
+    return Plan(
+        rows=rows, decision=Decision(kill.killmail_id, arrival.source, age_s, verdicts), heard=_heard_with(arrival)
+    )
+
+
+def _heard_with(arrival: KillArrived) -> FeedHeard | None:
+    return FeedHeard(feed=arrival.feed, until=arrival.received_at) if arrival.feed is not None else None
 
 
 def _plan_event(arrival: MapEventArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:

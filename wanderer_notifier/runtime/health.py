@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
@@ -10,6 +11,21 @@ import trio
 from attrs import frozen
 
 State = Literal["starting", "ok", "degraded", "failed", "disabled"]
+
+GAPS = 10
+"""So many of the latest gaps of a feed are shown."""
+
+
+@frozen(kw_only=True)
+class FeedGap:
+    """A time in which a feed was not heard, and what became of it."""
+
+    begin: datetime
+    end: datetime
+    recovered: int
+    """Events of that time that were found elsewhere."""
+    unrecoverable: str = ""
+    """What could not be made good, in words; empty when nothing is missing."""
 
 
 @frozen(kw_only=True)
@@ -27,6 +43,8 @@ class ComponentView:
     reconnects: int
     seen_at: datetime | None
     """When the peer was last heard of (any sign of life)."""
+    gaps: tuple[FeedGap, ...] = ()
+    """The latest times in which a feed was not heard, oldest first."""
 
 
 class Component:
@@ -44,6 +62,7 @@ class Component:
         self._last_error: str | None = None
         self._seen_at: datetime | None = None
         self._reconnects = 0
+        self._gaps: deque[FeedGap] = deque(maxlen=GAPS)
 
     @property
     def state(self) -> State:
@@ -74,6 +93,10 @@ class Component:
         """Count one more attempt to connect."""
         self._reconnects += 1
 
+    def note_gap(self, gap: FeedGap) -> None:
+        """Keep what became of a time in which the feed was not heard."""
+        self._gaps.append(gap)
+
     def was_up_for(self, seconds: float) -> bool:
         """Whether the last stretch in state `ok` (the present one included) lasted at least *seconds*."""
         present = trio.current_time() - self._since_s if self._state == "ok" else self._was_ok_s
@@ -91,6 +114,7 @@ class Component:
             last_error=self._last_error,
             reconnects=self._reconnects,
             seen_at=self._seen_at,
+            gaps=tuple(self._gaps),
         )
 
 

@@ -80,6 +80,31 @@ class Metrics:
         self.loop_lag = Gauge("notifier_loop_lag_seconds", "How late the last internal tick was.", registry=registry)
         self.unclean_starts = Counter("notifier_unclean_starts", "Starts after an unclean end.", registry=registry)
 
+        self.feed_connected = Gauge(
+            "notifier_feed_connected_since_seconds", "Subscribed since (unix time), 0 if not.", ["feed"], registry=registry
+        )
+        self.feed_last_event = Gauge(
+            "notifier_feed_last_event_seconds", "When its last event came (unix time).", ["feed"], registry=registry
+        )
+        self.feed_round_trip = Gauge(
+            "notifier_feed_round_trip_seconds", "The latest heartbeat's way there and back.", ["feed"], registry=registry
+        )
+        self.feed_reconnects = Counter(
+            "notifier_feed_reconnects", "Lost connections, by reason.", ["feed", "reason"], registry=registry
+        )
+        self.feed_oddities = Counter(
+            "notifier_feed_oddities", "What was strange: copies, bad ids, rejoins.", ["feed", "what"], registry=registry
+        )
+        self.feed_gaps = Counter(
+            "notifier_feed_gaps", "Times in which a feed was not heard.", ["feed", "result"], registry=registry
+        )
+        self.feed_gap_seconds = Counter(
+            "notifier_feed_gap_seconds", "Their length together.", ["feed", "result"], registry=registry
+        )
+        self.feed_recovered = Counter(
+            "notifier_feed_recovered", "Events of a gap that were found elsewhere.", ["feed"], registry=registry
+        )
+
     def component_changed(self, view: ComponentView) -> None:
         """Follow one component's change of state."""
         self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))

@@ -154,6 +154,15 @@ def system_info(view: Snapshot) -> tuple[int, Body]:
                 "last_error_at": utc(part.last_error_at),
                 "last_error": part.last_error,
                 "reconnects": part.reconnects,
+                "gaps": [
+                    {
+                        "from": utc(gap.begin),
+                        "to": utc(gap.end),
+                        "recovered": gap.recovered,
+                        "unrecoverable": gap.unrecoverable,
+                    }
+                    for gap in part.gaps
+                ],
             }
             for part in view.components
         ],
