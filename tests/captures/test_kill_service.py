@@ -64,7 +64,8 @@ def remember_preloads(feed: KillFeed, name: str) -> None:
                 frame = json.loads(text)
                 payload = frame[4] if isinstance(frame, list) else frame["payload"]
                 kept |= {kill["killmail_id"]: kill for kill in payload["killmails"]}
-    for kill in sorted(reversed(kept.values()), key=lambda one: str(one["kill_time"])):
+    newest_first = sorted(kept.values(), key=lambda one: str(one["kill_time"]), reverse=True)
+    for kill in reversed(newest_first):
         feed.keep(esi_form(kill))
 
 
