@@ -112,6 +112,31 @@ def test_s04_removed_and_added_again_is_new_again() -> None:
     assert changes == (SystemAdded(slug="m1", system=J, by="event"),)
 
 
+def test_an_event_after_the_list_that_already_contains_it_is_an_addition_once_more() -> None:
+    """The list may have been too late to be news; if it was not, the claim absorbs the second addition."""
+    state, _ = after(loaded(J), loaded(J, K, gap_s=7200.0))
+    state, changes = apply(state, loaded(J, K, at=NOW + timedelta(minutes=1)))  # a second list between them
+    assert changes == ()
+    state, changes = apply(state, shown(K))
+    assert changes == (SystemAdded(slug="m1", system=K, by="event"),)
+    assert apply(state, shown(K))[1] == ()
+
+
+def test_an_event_during_the_very_first_list_is_news_and_not_history() -> None:
+    assert after(loaded(J), shown(J))[1] == (SystemAdded(slug="m1", system=J, by="event"),)
+
+
+def test_s14_what_a_list_told_of_long_ago_is_not_told_by_a_late_event() -> None:
+    state, _ = after(loaded(J), loaded(J, at=NOW + timedelta(minutes=16)))
+    assert state.maps["m1"].unannounced == {}
+    assert apply(state, shown(J))[1] == ()
+
+
+def test_a_system_that_left_is_no_longer_waited_for() -> None:
+    state, _ = after(loaded(J, K), hidden(JITA), shown(K))
+    assert state.maps["m1"].unannounced == {HOME: NOW}
+
+
 def test_e17_removing_the_unknown_is_no_error() -> None:
     assert after(loaded(J), hidden(JITA))[1] == ()
 

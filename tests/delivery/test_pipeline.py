@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 import trio
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
@@ -181,15 +182,12 @@ async def test_a_system_that_left_and_came_back_is_told_again_with_a_nonce_of_it
     """Within Discord's nonce window an equal nonce would swallow the second message."""
     rig = Rig()
     added = event("add_system", solar_system_id=31000124, name="J100001")
-    later = MapEventArrived(**{**_fields(added), "received_at": NOW + timedelta(seconds=20)})
+    later = event("add_system", "01M88038TTVVCSAXZ48TXC7PNT", solar_system_id=31000124, name="J100001")
+    later = evolve(later, received_at=NOW + timedelta(seconds=20))
     await rig.feed(LOADED, added, event("deleted_system", solar_system_id=31000124), later)
     first, second = await rig.rows()
     assert first.claim == second.claim == "system:home:31000124"
     assert first.nonce != second.nonce
-
-
-def _fields(arrival: MapEventArrived) -> dict[str, Any]:
-    return {name: getattr(arrival, name) for name in ("slug", "event_id", "type", "data", "received_at")}
 
 
 async def test_removing_a_system_releases_exactly_its_own_claim() -> None:
@@ -219,6 +217,51 @@ async def test_a_restart_with_the_same_database_tells_nothing_twice() -> None:
     second.known.set(await first.store.read(memory.load_tracking))
     await second.feed(kill(), event("add_system", solar_system_id=31000124, name="J100001"))
     assert await second.told() == [("kill:128000001", "200"), ("system:home:31000124", "100")]
+
+
+async def test_what_was_decided_is_not_decided_again_when_a_resume_replays_it_after_a_crash() -> None:
+    """Added, removed, crash: the stream is resumed a little earlier and tells of both once more."""
+    added = event("add_system", "01M88037WFFP8SZT9208SNK8BC", solar_system_id=31000124, name="J100001")
+    removed = event("deleted_system", "01M88038TTVVCSAXZ48TXC7PNT", solar_system_id=31000124)
+    first = Rig()
+    await first.feed(LOADED, added, removed)
+    second = Rig(first.store)
+    second.known.set(await first.store.read(memory.load_tracking))
+    await second.feed(LOADED, added, removed)
+    assert await second.told() == [("system:home:31000124", "100")]
+    assert second.known.value.system_ids() == {31000123}
+    assert second.count("notifier_map_events_total", map="home", type="add_system", result="repeated") == 1
+
+
+async def test_an_event_without_an_id_of_its_own_is_no_repetition() -> None:
+    """In an event stream it inherits the id before it."""
+    rig = Rig()
+    await rig.feed(
+        LOADED,
+        event("add_system", "01M88037WFFP8SZT9208SNK8BC", solar_system_id=31000124),
+        event("add_system", "01M88037WFFP8SZT9208SNK8BC", solar_system_id=31000125),
+        event("add_system", "", solar_system_id=31000126),
+    )
+    assert len(await rig.told()) == 3
+
+
+async def test_a_replayed_addition_is_told_although_the_list_before_it_came_too_late() -> None:
+    """After two hours away the list adds silently what is long known, and the stream still has the last ten minutes."""
+    rig = Rig()
+    late = evolve(
+        LOADED,
+        gap_s=7200.0,
+        systems=(*LOADED.systems, SystemRecord(system_id=31000124), SystemRecord(system_id=31000125)),
+    )
+    await rig.feed(LOADED, late, event("add_system", solar_system_id=31000124, name="J100001"))
+    assert await rig.told() == [("system:home:31000124", "100")]
+
+
+async def test_a_replayed_addition_is_not_told_twice_when_the_list_before_it_told_it() -> None:
+    rig = Rig()
+    soon = evolve(LOADED, gap_s=60.0, systems=(*LOADED.systems, SystemRecord(system_id=31000124, name="J100001")))
+    await rig.feed(LOADED, soon, event("add_system", solar_system_id=31000124, name="J100001"))
+    assert await rig.told() == [("system:home:31000124", "100")]
 
 
 async def test_a_failing_disk_is_waited_for_and_nothing_is_lost(autojump_clock: MockClock) -> None:

@@ -6,7 +6,9 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
+from attrs import evolve
 
 from wanderer_notifier.core.events import CharacterRecord, SystemRecord
 from wanderer_notifier.core.tracking import MapState
@@ -41,6 +43,56 @@ def test_tracking_comes_back_as_saved(conn: sqlite3.Connection) -> None:
     assert list(memory.load_tracking(conn).maps) == ["other"]
 
 
+def test_every_doubt_about_a_map_survives(conn: sqlite3.Connection) -> None:
+    doubtful = evolve(
+        state(1, 2, 3),
+        unconfirmed=frozenset({2}),
+        hidden=frozenset({9, 10}),
+        unannounced={3: T0 + timedelta(microseconds=123456)},
+        no_systems_since=T0 + timedelta(minutes=1),
+        no_characters_since=T0 + timedelta(minutes=2),
+        emptied=True,
+    )
+    named = {"custom_name": "Home", "temporary_name": "1-A", "tag": "A"}
+    doubtful = evolve(doubtful, systems={**doubtful.systems, 4: SystemRecord(system_id=4, **named)})
+    memory.save_tracking(conn, "home", doubtful)
+    loaded = memory.load_tracking(conn).maps["home"]
+    assert loaded == doubtful
+    assert loaded.unannounced[3].tzinfo is UTC
+    assert set(attrs.asdict(doubtful)) == {  # whoever adds a field adds it above
+        "slug",
+        "systems",
+        "characters",
+        "loaded_at",
+        "unconfirmed",
+        "hidden",
+        "unannounced",
+        "no_systems_since",
+        "no_characters_since",
+        "emptied",
+    }
+
+
+def test_an_event_is_new_once_and_an_hour_later_again(conn: sqlite3.Connection) -> None:
+    assert memory.note_event(conn, "home", "01A", "{}", T0)
+    assert not memory.note_event(conn, "home", "01A", "{}", T0 + timedelta(minutes=1))
+    assert memory.note_event(conn, "home", "01A", "{other}", T0)
+    assert memory.note_event(conn, "other", "01A", "{}", T0)
+    assert memory.note_event(conn, "home", "", "{}", T0)
+    assert memory.note_event(conn, "home", "", "{}", T0)
+    assert memory.prune_events(conn, T0 + timedelta(minutes=59)) == 0
+    assert memory.prune_events(conn, T0 + timedelta(minutes=61)) == 3
+    assert memory.note_event(conn, "home", "01A", "{}", T0)
+
+
+def test_noted_events_are_bounded(conn: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "SEEN_ROWS", 10)
+    for number in range(25):
+        memory.note_event(conn, "home", f"01{number}", "", T0 + timedelta(seconds=number))
+    assert memory.prune_events(conn, T0 + timedelta(seconds=25)) == 15
+    assert not memory.note_event(conn, "home", "0124", "", T0)
+
+
 def test_only_what_differs_is_written(conn: sqlite3.Connection) -> None:
     memory.save_tracking(conn, "home", state(*range(500)))
     before = conn.total_changes
@@ -53,7 +105,8 @@ def test_only_what_differs_is_written(conn: sqlite3.Connection) -> None:
 def test_a_record_with_fields_of_another_version_is_read(conn: sqlite3.Connection) -> None:
     memory.save_tracking(conn, "home", state(1))
     conn.execute("UPDATE map_system SET record = ?", (json.dumps({"system_id": 1, "name": "J1", "colour": "red"}),))
-    assert memory.load_tracking(conn).maps["home"].systems == state(1).systems
+    conn.execute("UPDATE map_state SET state = ?", (json.dumps({"mood": "red"}),))
+    assert memory.load_tracking(conn).maps["home"] == state(1, loaded_at=None)
 
 
 def test_last_heard_and_loaded_at_do_not_disturb_each_other(conn: sqlite3.Connection) -> None:

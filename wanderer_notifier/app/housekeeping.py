@@ -34,15 +34,17 @@ async def tick(vitals: Vitals, metrics: Metrics) -> None:
 async def keep_house(
     store: Store, storage: Component, health: Health, vitals: Vitals, metrics: Metrics, now: Callable[[], datetime]
 ) -> None:
-    """Every 15 s: write a mark to the database (its success *is* the storage check), note which map streams are alive,
+    """Every 15 s: write a mark to the database (its success *is* the storage check), note which maps miss nothing,
     and read the queue's figures; every hour: forget what is too old. A failing disk is reported, never fatal here."""
     next_prune = 0.0
     while True:
         pruning = trio.current_time() >= next_prune
+        fine = {view.name for view in health.views() if view.state == "ok"}
+        # A stream alone does not close a gap: the lists must have been compared, too.
         alive = [
-            view.name.partition(":")[2]
-            for view in health.views()
-            if view.state == "ok" and view.name.startswith("map_stream:")
+            name.partition(":")[2]
+            for name in sorted(fine)
+            if name.startswith("map_stream:") and name.replace("map_stream:", "map_data:", 1) in fine
         ]
 
         def round_(conn: sqlite3.Connection, alive: list[str] = alive, pruning: bool = pruning) -> outbox.Counts:
@@ -53,6 +55,7 @@ async def keep_house(
             if pruning:
                 outbox.prune(conn, moment)
                 memory.prune_decisions(conn, moment)
+                memory.prune_events(conn, moment)
             return outbox.counts(conn)
 
         try:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -19,6 +20,7 @@ from wanderer_notifier.app.shutdown import Ending
 from wanderer_notifier.app.snapshot import Vitals, gather
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival
+from wanderer_notifier.core.licence import LicenceState, RichLimit
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
 from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
@@ -114,6 +116,8 @@ class _Service:
         self.known: Watch[Tracking] = Watch(Tracking())
         self.systems: Watch[frozenset[int]] = Watch(frozenset())
         self.characters: Watch[frozenset[int]] = Watch(frozenset())
+        enforced = settings.license.enforcement == "documented"
+        self.rich = RichLimit(seams.licence or self._licence, enforced=enforced)
         self.metrics.start_time.set(self.vitals.started_at.timestamp())
 
     async def run(self, task_status: trio.TaskStatus[int]) -> int:
@@ -143,6 +147,7 @@ class _Service:
             storage=self.health.component("data_dir"),
             wake=delivery.wake,
             roll=self.roll,
+            rich=self.rich,
         )
         self._declare()
         intake, web_stop, drained = trio.CancelScope(), trio.Event(), trio.Event()
@@ -193,7 +198,15 @@ class _Service:
         self.known.set(Tracking(maps={slug: state for slug, state in stored.maps.items() if slug in slugs}))
         self._publish_wanted(self.known.value)
         self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in slugs}
-        self.last_heard = {slug: memory.last_heard(conn, slug) for slug in slugs}
+        # A list without a stream is as good as a sign of life: nothing was missing when it had been read.
+        self.last_heard = {
+            slug: max(filter(None, (memory.last_heard(conn, slug), self._read_at(slug))), default=None)
+            for slug in slugs
+        }
+
+    def _read_at(self, slug: str) -> datetime | None:
+        state = self.known.value.maps.get(slug)
+        return state.loaded_at if state else None
 
     def _discord_api(self) -> Upstream:
         discord = self.settings.discord
@@ -320,6 +333,9 @@ class _Service:
         self.systems.set(known.system_ids() if self.settings.system_tracking else frozenset())
         self.characters.set(known.character_ids() if self.settings.character_tracking else frozenset())
 
+    def _licence(self) -> LicenceState:
+        return "invalid" if self.settings.license.key is None else "unknown"
+
     async def _note_stopping(self, ending: Ending) -> None:
         await ending.asked.wait()
         self.vitals.stopping = True
@@ -327,6 +343,8 @@ class _Service:
     def _delivered(self, result: Delivered) -> None:
         """One line and one count for every attempt; the end of a row is what an operator looks for."""
         metrics = self.metrics
+        if result.final:
+            self.rich.settle(result.claim, result.channel, sent=result.result in ("sent", "found"))
         metrics.notifications.labels(result.kind, result.slug, result.result).inc()
         if result.result in ("sent", "found"):
             metrics.delivery_seconds.labels(result.kind).observe(max(result.latency_s, 0.0))

@@ -9,13 +9,16 @@ Rules of the fold, where the map leaves room for doubt:
   the last complete list, for hidden systems are written to as well (wanderer-map.md 2.5). It is not announced: the next
   complete list either confirms it, which does announce it, or drops it.
 * What the map is silent about stays (W48): a change never says the custom name.
+* A list and the event of the same addition may come in either order, and a list may be too late to be news. So an
+  `add_system` for what only a list told of is handed on as an addition too, for as long as a stream can repeat it; if
+  the list already made it a message, the claim absorbs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import TypeAlias, assert_never
+from datetime import datetime, timedelta
+from typing import TypeAlias, TypeVar, assert_never
 
 from attrs import Factory, evolve, frozen
 
@@ -44,6 +47,9 @@ from wanderer_notifier.core.mapevents import (
 EMPTY_CONFIRMED_S = 300.0
 """How long after the first sudden emptiness a second one is believed; the lists are compared every ten minutes."""
 
+REPLAYED = timedelta(minutes=15)
+"""How long after a list the event of what it added can still come: the map repeats at most 12 minutes (1.5)."""
+
 
 @frozen(kw_only=True)
 class MapState:
@@ -58,6 +64,8 @@ class MapState:
     """Systems among `systems` that only a change told of; the next complete list decides."""
     hidden: frozenset[int] = frozenset()
     """Systems that left since the last complete list."""
+    unannounced: Mapping[int, datetime] = Factory(dict)
+    """Systems whose addition only a list told of, and when it did; their event may still come."""
     no_systems_since: datetime | None = None
     """When a list without any system first came although we know some."""
     no_characters_since: datetime | None = None
@@ -78,6 +86,7 @@ class Tracking:
         return frozenset(character for state in self.maps.values() for character in state.characters)
 
 
+V = TypeVar("V")
 Folded: TypeAlias = tuple[MapState, tuple[Change, ...]]
 
 
@@ -144,7 +153,14 @@ def _systems(state: MapState, event: MapLoaded, by: AddedBy) -> Folded:
         for system_id, one in listed.items()
         if system_id not in known
     ]
-    return evolve(state, systems=listed, unconfirmed=frozenset(), no_systems_since=None), tuple(changes)
+    unannounced = {
+        system_id: at
+        for system_id, at in state.unannounced.items()
+        if system_id in listed and event.received_at - at <= REPLAYED
+    }
+    unannounced |= {system_id: event.received_at for system_id in listed if system_id not in known}
+    after = evolve(state, systems=listed, unconfirmed=frozenset(), unannounced=unannounced, no_systems_since=None)
+    return after, tuple(changes)
 
 
 def _characters(
@@ -182,11 +198,12 @@ def _shown(state: MapState, system: SystemRecord) -> Folded:
     known = state.systems.get(system_id)
     if known is not None:
         system = evolve(known, name=known.name or system.name)
-        if system_id not in state.unconfirmed:  # already told (S14)
+        if system_id not in state.unconfirmed and system_id not in state.unannounced:  # already told (S14)
             return (state if system == known else _with_system(state, system)), ()
     after = evolve(
         _with_system(state, system),
         unconfirmed=state.unconfirmed - {system_id},
+        unannounced=_without(state.unannounced, system_id),
         hidden=state.hidden - {system_id},
         emptied=False,
     )
@@ -195,9 +212,12 @@ def _shown(state: MapState, system: SystemRecord) -> Folded:
 
 def _hidden(state: MapState, system_id: int) -> Folded:
     known = state.systems.get(system_id)
-    systems = {key: one for key, one in state.systems.items() if key != system_id}
     after = evolve(
-        state, systems=systems, hidden=state.hidden | {system_id}, unconfirmed=state.unconfirmed - {system_id}
+        state,
+        systems=_without(state.systems, system_id),
+        hidden=state.hidden | {system_id},
+        unconfirmed=state.unconfirmed - {system_id},
+        unannounced=_without(state.unannounced, system_id),
     )
     return after, () if known is None else (SystemRemoved(slug=state.slug, system=known),)
 
@@ -221,3 +241,7 @@ def _changed(state: MapState, event: SystemChanged) -> Folded:
 
 def _with_system(state: MapState, system: SystemRecord) -> MapState:
     return evolve(state, systems={**state.systems, system.system_id: system})
+
+
+def _without(found: Mapping[int, V], key: int) -> dict[int, V]:
+    return {one: value for one, value in found.items() if one != key}

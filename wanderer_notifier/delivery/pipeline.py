@@ -17,8 +17,10 @@ from attrs import frozen
 
 from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.events import Arrival, KillArrived, MapEventArrived
+from wanderer_notifier.core.licence import RichLimit
 from wanderer_notifier.core.rules import Rules
 from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.delivery.forms import choose_forms, give_back
 from wanderer_notifier.delivery.planning import Decision, Plan, park, plan
 from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.metrics import Metrics
@@ -41,16 +43,18 @@ def cursor_name(slug: str) -> str:
 class Committed:
     """How carrying out a plan ended."""
 
-    queued: tuple[NewRow, ...]
-    duplicates: int
+    queued: tuple[NewRow, ...] = ()
+    duplicates: int = 0
+    repeated: bool = False
+    """The event was decided before, so that nothing was done now."""
 
 
 class Pipeline:
     """Decides arrivals one after the other and commits each before the next.
 
     *rules* gives the settings in force, *known* is the tracking state (set only here), *cursors* are the stored
-    positions per map, *wake* is called with the channels that got rows. Nothing raises for bad input: it is parked,
-    counted and logged.
+    positions per map, *wake* is called with the channels that got rows, *rich* decides which messages get their rich
+    form (None: all). Nothing raises for bad input: it is parked, counted and logged.
     """
 
     def __init__(
@@ -66,7 +70,9 @@ class Pipeline:
         storage: Component,
         wake: Callable[[Iterable[str]], None],
         roll: Callable[[], float],
+        rich: RichLimit | None = None,
     ) -> None:
+        self._rich = rich or RichLimit(lambda: "valid")
         self._store, self._rules, self._known = store, rules, known
         self._first_start, self._now, self._metrics = first_start, now, metrics
         self._storage, self._wake, self._roll = storage, wake, roll
@@ -96,7 +102,12 @@ class Pipeline:
         except Exception as error:  # our own fault: keep the evidence, spare the others (S28)
             log.exception("event_made_us_fail", kind=type(arrival).__name__, error=describe(error))
             made = park(arrival, describe(error))
-        done = await self._commit(made)
+        made, reserved = choose_forms(made, self._rich)
+        done = await self._commit(arrival, made)
+        give_back(reserved, done.queued, self._rich)
+        if done.repeated:
+            self._metrics.map_events.labels(made.slug or "", self._event_kind(arrival, made), "repeated").inc()
+            return
         if made.known is not None:
             self._known.set(made.known)
         if made.slug is not None and made.cursor is not None:
@@ -105,12 +116,12 @@ class Pipeline:
             self._wake({row.channel for row in done.queued})
         self._report(arrival, made, done)
 
-    async def _commit(self, made: Plan) -> Committed:
+    async def _commit(self, arrival: Arrival, made: Plan) -> Committed:
         """Carry out *made* in one transaction; a failing disk is waited for, since going on would lose the event."""
         failures = 0
         while True:
             try:
-                done = await self._store.write(lambda conn: self._carry_out(conn, made))
+                done = await self._store.write(lambda conn: self._carry_out(conn, arrival, made))
             except StoreError as error:
                 failures += 1
                 self._storage.to("failed", f"cannot commit: {error}")
@@ -121,8 +132,12 @@ class Pipeline:
                     self._storage.to("ok")
                 return done
 
-    def _carry_out(self, conn: sqlite3.Connection, made: Plan) -> Committed:
+    def _carry_out(self, conn: sqlite3.Connection, arrival: Arrival, made: Plan) -> Committed:
         moment = self._now()
+        if isinstance(arrival, MapEventArrived) and not memory.note_event(
+            conn, arrival.slug, arrival.event_id, arrival.data, moment
+        ):
+            return Committed(repeated=True)
         for claim in made.releases:
             outbox.release(conn, claim)
         queued = tuple(row for row in made.rows if outbox.enqueue(conn, row) is not None)
@@ -148,7 +163,7 @@ class Pipeline:
             self._metrics.parked.labels(made.parked.kind).inc()
             log.warning("event_parked", kind=made.parked.kind, reason=made.parked.error)
         if isinstance(arrival, MapEventArrived):
-            kind = "other" if made.event == "ignored" else arrival.type
+            kind = self._event_kind(arrival, made)
             self._metrics.map_events.labels(arrival.slug, kind, made.event or "parked").inc()
         elif isinstance(arrival, KillArrived) and made.parked is not None:
             self._metrics.kills_processed.labels("malformed").inc()
@@ -160,6 +175,11 @@ class Pipeline:
                 self._metrics.tracked_characters.labels(slug).set(len(state.characters))
         if made.decision is not None:
             self._report_kill(made.decision, made, done)
+
+    @staticmethod
+    def _event_kind(arrival: Arrival, made: Plan) -> str:
+        """The type of a map event as a label: those that are nothing to us share one, since anybody may invent more."""
+        return arrival.type if isinstance(arrival, MapEventArrived) and made.event == "ok" else "other"
 
     def _report_kill(self, decision: Decision, made: Plan, done: Committed) -> None:
         metrics = self._metrics

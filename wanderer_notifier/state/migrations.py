@@ -42,12 +42,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
             message_id TEXT,
             reason TEXT,
             done_at REAL,
-            told INTEGER NOT NULL DEFAULT 0
+            told INTEGER NOT NULL DEFAULT 0,
+            -- Sent without everything it could show: due until it is edited (done) or that is too late (given up).
+            edit TEXT CHECK (edit IN ('due', 'done', 'given up'))
         ) STRICT
         """,
         "CREATE INDEX outbox_waiting ON outbox (channel, id) WHERE state IN ('queued', 'sending')",
         "CREATE INDEX outbox_by_kind ON outbox (kind <> 'kill', id) WHERE state = 'queued'",
         "CREATE INDEX outbox_done ON outbox (done_at) WHERE state IN ('sent', 'dead')",
+        "CREATE INDEX outbox_to_edit ON outbox (id) WHERE state = 'sent' AND edit = 'due'",
         "CREATE INDEX outbox_untold ON outbox (channel) WHERE state = 'dead' AND reason = 'overflow' AND told < 3",
         # A channel that Discord refuses as a whole: since when, how often in a row, and until when it rests.
         """
@@ -56,8 +59,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
             reason TEXT NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-        "CREATE TABLE map_state (slug TEXT PRIMARY KEY, loaded_at REAL, last_heard REAL) STRICT, WITHOUT ROWID",
-        # Records are JSON, so that a field more or less needs no step here.
+        # Records and states are JSON, so that a field more or less needs no step here.
+        """
+        CREATE TABLE map_state (
+            slug TEXT PRIMARY KEY, state TEXT NOT NULL DEFAULT '{}', last_heard REAL
+        ) STRICT, WITHOUT ROWID
+        """,
         """
         CREATE TABLE map_system (
             slug TEXT NOT NULL, id INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (slug, id)
@@ -68,20 +75,56 @@ STEPS: tuple[tuple[str, ...], ...] = (
             slug TEXT NOT NULL, id INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (slug, id)
         ) STRICT, WITHOUT ROWID
         """,
+        # Which events of a map's stream were decided: a resume begins a little earlier and repeats some of them. An
+        # event without an id of its own inherits the one before, so that what it says belongs to its identity.
+        """
+        CREATE TABLE seen_event (
+            slug TEXT NOT NULL, event_id TEXT NOT NULL, digest INTEGER NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (slug, event_id, digest)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX seen_event_by_age ON seen_event (at)",
         """
         CREATE TABLE parked (
-            id INTEGER PRIMARY KEY, kind TEXT NOT NULL, digest TEXT NOT NULL, raw TEXT NOT NULL, error TEXT NOT NULL,
-            count INTEGER NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL, UNIQUE (kind, digest)
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            raw TEXT NOT NULL,
+            complete INTEGER NOT NULL,
+            context TEXT NOT NULL,
+            error TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            first_at REAL NOT NULL,
+            last_at REAL NOT NULL,
+            asked_at REAL,
+            settled_at REAL,
+            result TEXT,
+            UNIQUE (kind, digest)
         ) STRICT
         """,
         """
         CREATE TABLE decision (
-            id INTEGER PRIMARY KEY, kill_id INTEGER NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
-            outcome TEXT NOT NULL
+            id INTEGER PRIMARY KEY AUTOINCREMENT, kill_id INTEGER NOT NULL, first_at REAL NOT NULL,
+            last_at REAL NOT NULL, copies TEXT NOT NULL, outcome TEXT NOT NULL, raw BLOB
         ) STRICT
         """,
         "CREATE INDEX decision_by_kill ON decision (kill_id)",
-        "CREATE INDEX decision_by_age ON decision (at)",
+        "CREATE INDEX decision_by_age ON decision (last_at)",
+        "CREATE INDEX parked_asked ON parked (first_at) WHERE asked_at IS NOT NULL",
+        # Answers of other services: names, static data, prices. A null value: there is no such thing.
+        """
+        CREATE TABLE lookup (
+            kind TEXT NOT NULL, id INTEGER NOT NULL, value TEXT, etag TEXT, fresh_until REAL NOT NULL,
+            used_at REAL NOT NULL, PRIMARY KEY (kind, id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX lookup_by_use ON lookup (used_at)",
+        """
+        CREATE TABLE bodiless (
+            killmail_id INTEGER PRIMARY KEY, hash TEXT NOT NULL, raw TEXT NOT NULL, system_id INTEGER,
+            source TEXT NOT NULL, received_at REAL NOT NULL
+        ) STRICT
+        """,
     ),
 )
 
