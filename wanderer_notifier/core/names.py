@@ -158,4 +158,4 @@ def _ticker(names: Names, kind: NameKind, number: int | None) -> str | None:
 
 def _or_number(names: Names, kind: NameKind, number: int | None, word: str) -> str | None:
     found = names.get((kind, number or 0))
-    return found and (found.name or f"{word} {number}")
+    return None if found is None else found.name or f"{word} {number}"

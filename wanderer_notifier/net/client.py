@@ -122,14 +122,15 @@ class Upstream:
         *,
         params: Params | None = None,
         json: Any = None,
+        text: str | None = None,
         headers: Mapping[str, str] | None = None,
         total_s: float | None = None,
     ) -> Answer:
-        """One attempt; any status is an answer.
+        """One attempt; any status is an answer. The body is *json*, or *text* as plain text.
 
         Raises `NotReached` (certainly not sent), `Interrupted` (outcome unknown) or `TooLarge`.
         """
-        content, own = _body(json)
+        content, own = _body(json, text)
         own.update(headers or {})
         request = self._client.build_request(method, path, params=_given(params), content=content, headers=own)
         began, limit_s = trio.current_time(), total_s if total_s is not None else self._total_s
@@ -282,7 +283,9 @@ def _watch_sending(request: httpx.Request) -> Callable[[], bool]:
     return lambda: started
 
 
-def _body(value: Any) -> tuple[bytes | None, httpx.Headers]:
+def _body(value: Any, text: str | None) -> tuple[bytes | None, httpx.Headers]:
+    if text is not None:
+        return text.encode("utf-8", "replace"), httpx.Headers({"content-type": "text/plain"})
     if value is None:
         return None, httpx.Headers()
     # ASCII-escaped: a lone surrogate out of someone's ship name then reaches the peer and does not raise here.

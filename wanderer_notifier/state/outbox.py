@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.state.overflow import make_room
-from wanderer_notifier.state.rows import Counts, NewRow, Row, RowState, nonce_for, read_rows, time_of
+from wanderer_notifier.state.rows import Counts, Edit, Look, NewRow, Row, RowState, nonce_for, read_rows, time_of
 
 __all__ = [
     "Counts",
+    "Edit",
+    "Look",
     "NewRow",
     "Row",
     "RowState",
@@ -20,6 +22,8 @@ __all__ = [
     "claimed",
     "counts",
     "dead",
+    "edited",
+    "edits_due",
     "enqueue",
     "head",
     "nonce_for",
@@ -102,12 +106,24 @@ def head(conn: sqlite3.Connection, channel: str) -> Row | None:
     return next(read_rows(found), None)
 
 
-def begin(conn: sqlite3.Connection, row_id: int, now: datetime) -> bool:
-    """Mark the row as being sent; False when it is not waiting any more (another process took or dropped it)."""
+def begin(conn: sqlite3.Connection, row_id: int, now: datetime, look: Look | None = None) -> bool:
+    """Mark the row as being sent, as it looks now; False when it is not waiting any more (another process took or
+    dropped it). What is about to be posted must be what the row holds, or it is not recognised in the channel later.
+    """
     taken = conn.execute(
         "UPDATE outbox SET state = 'sending', attempts = attempts + 1, begun_at = ? WHERE id = ? AND state = 'queued'",
         (now.timestamp(), row_id),
     )
+    if taken.rowcount == 1 and look is not None:
+        conn.execute(
+            "UPDATE outbox SET body = ?, fallback = ?, edit = ? WHERE id = ?",
+            (
+                json.dumps(look.body),
+                None if look.fallback is None else json.dumps(look.fallback),
+                None if look.complete else "due",
+                row_id,
+            ),
+        )
     return taken.rowcount == 1
 
 
@@ -141,7 +157,7 @@ def reduce(conn: sqlite3.Connection, row_id: int, body: JsonObject, nonce: str, 
     conn.execute(
         """
         UPDATE outbox SET state = 'queued', fallback = body, body = ?, nonce = ?, reduced = 1, next_at = 0,
-            first_unknown_at = NULL, reason = ?
+            first_unknown_at = NULL, reason = ?, edit = NULL
         WHERE id = ? AND state IN ('queued', 'sending')
         """,
         (json.dumps(body), nonce, reason[:500], row_id),
@@ -153,6 +169,20 @@ def dead(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> N
     conn.execute(
         "UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id = ? AND state IN ('queued', 'sending')",
         (reason[:500], now.timestamp(), row_id),
+    )
+
+
+def edits_due(conn: sqlite3.Connection, limit: int) -> tuple[Row, ...]:
+    """The oldest messages that went out without everything they could show."""
+    found = conn.execute("SELECT * FROM outbox WHERE state = 'sent' AND edit = 'due' ORDER BY id LIMIT ?", (limit,))
+    return tuple(read_rows(found))
+
+
+def edited(conn: sqlite3.Connection, row_id: int, became: Edit, body: JsonObject | None = None) -> None:
+    """The message needs no edit any more; *body* is what it shows now, if it was edited."""
+    conn.execute(
+        "UPDATE outbox SET edit = ?, body = coalesce(?, body) WHERE id = ?",
+        (became, None if body is None else json.dumps(body), row_id),
     )
 
 

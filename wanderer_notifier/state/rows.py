@@ -16,6 +16,7 @@ from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.rules import Kind
 
 RowState = Literal["queued", "sending", "sent", "dead"]
+Edit = Literal["due", "done", "given up"]
 
 
 @frozen(kw_only=True)
@@ -34,6 +35,15 @@ class NewRow:
     """What the message was made from, for whoever asks why."""
     fallback: JsonObject | None = None
     """What to send instead when Discord refuses *body*."""
+
+
+@frozen(kw_only=True)
+class Look:
+    """How a message reads with what is known now; not *complete*: more may be known soon."""
+
+    body: JsonObject
+    fallback: JsonObject | None
+    complete: bool
 
 
 @frozen(kw_only=True)
@@ -63,6 +73,8 @@ class Row:
     message_id: str | None
     reason: str | None
     done_at: datetime | None
+    edit: Edit | None = None
+    """Whether something was missing when it was sent, and what became of that."""
 
 
 @frozen(kw_only=True)
@@ -110,6 +122,7 @@ def read_rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
             message_id=have["message_id"],
             reason=have["reason"],
             done_at=maybe_time(have["done_at"]),
+            edit=have["edit"],
         )
 
 
