@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
+from attrs import evolve
 from trio.testing import MockClock
 
 from wanderer_notifier.runtime.health import ComponentView, Health, State
@@ -90,6 +91,13 @@ def test_a_feed_that_never_worked_has_no_grace() -> None:
     ready, checks, _ = ask(view("map_stream:home", "degraded", "connection refused", 3, was_ok=False))
     assert not ready
     assert checks["map_stream"].startswith("failed: connection refused")
+
+
+def test_what_is_covered_by_other_means_never_makes_unready() -> None:
+    part = view("map_stream:home", "degraded", "no stream; the map is read every 60 s", 9999, was_ok=False)
+    ready, checks, _ = ask(evolve(part, covered=True))
+    assert ready
+    assert checks["map_stream"] == "degraded: no stream; the map is read every 60 s"
 
 
 def test_the_worst_part_speaks_for_a_check_and_is_named() -> None:

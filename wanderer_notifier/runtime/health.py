@@ -43,6 +43,8 @@ class ComponentView:
     reconnects: int
     seen_at: datetime | None
     """When the peer was last heard of (any sign of life)."""
+    covered: bool = False
+    """Degraded, but its work is done by other means: by asking instead of listening, or from what is stored."""
     gaps: tuple[FeedGap, ...] = ()
     """The latest times in which a feed was not heard, oldest first."""
 
@@ -55,6 +57,7 @@ class Component:
         self._now, self._changed = now, changed
         self._state: State = "starting"
         self._reason = ""
+        self._covered = False
         self._since, self._since_s = now(), trio.current_time()
         self._was_ok_s = 0.0
         self._last_ok_at: datetime | None = None
@@ -68,12 +71,16 @@ class Component:
     def state(self) -> State:
         return self._state
 
-    def to(self, state: State, reason: str = "") -> None:
-        """Enter *state* because of *reason*; repeating the same state and reason changes nothing."""
+    def to(self, state: State, reason: str = "", *, covered: bool = False) -> None:
+        """Enter *state* because of *reason*; repeating the same state and reason changes nothing.
+
+        *covered* says that the part's work goes on by other means, so that being degraded is no reason to be unready.
+        """
         if state in ("degraded", "failed"):
             self._last_error, self._last_error_at = reason[:200], self._now()
         if state == "ok":
             self._last_ok_at = self._now()
+        self._covered = covered
         if (state, reason) == (self._state, self._reason):
             return
         if state != self._state:
@@ -114,6 +121,7 @@ class Component:
             last_error=self._last_error,
             reconnects=self._reconnects,
             seen_at=self._seen_at,
+            covered=self._covered,
             gaps=tuple(self._gaps),
         )
 

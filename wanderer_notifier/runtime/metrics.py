@@ -65,6 +65,12 @@ class Metrics:
             "notifier_discord_429", "Requests Discord asked to repeat.", ["scope"], registry=registry
         )
         self.map_events = Counter("notifier_map_events", "Map events.", ["map", "type", "result"], registry=registry)
+        self.map_missed = Counter(
+            "notifier_map_missed_events",
+            "Changes that only a comparison of the lists found while the stream was up.",
+            ["map"],
+            registry=registry,
+        )
         self.tracked_systems = Gauge("notifier_tracked_systems", "Systems on the map.", ["map"], registry=registry)
         self.tracked_characters = Gauge("notifier_tracked_characters", "Pilots tracked.", ["map"], registry=registry)
         self.parked = Counter("notifier_parked_events", "Events our own code failed on.", ["kind"], registry=registry)
@@ -81,13 +87,19 @@ class Metrics:
         self.unclean_starts = Counter("notifier_unclean_starts", "Starts after an unclean end.", registry=registry)
 
         self.feed_connected = Gauge(
-            "notifier_feed_connected_since_seconds", "Subscribed since (unix time), 0 if not.", ["feed"], registry=registry
+            "notifier_feed_connected_since_seconds",
+            "Subscribed since (unix time), 0 if not.",
+            ["feed"],
+            registry=registry,
         )
         self.feed_last_event = Gauge(
             "notifier_feed_last_event_seconds", "When its last event came (unix time).", ["feed"], registry=registry
         )
         self.feed_round_trip = Gauge(
-            "notifier_feed_round_trip_seconds", "The latest heartbeat's way there and back.", ["feed"], registry=registry
+            "notifier_feed_round_trip_seconds",
+            "The latest heartbeat's way there and back.",
+            ["feed"],
+            registry=registry,
         )
         self.feed_reconnects = Counter(
             "notifier_feed_reconnects", "Lost connections, by reason.", ["feed", "reason"], registry=registry

@@ -83,6 +83,8 @@ def _check(parts: Sequence[ComponentView], grace_s: float) -> str:
 def _words(part: ComponentView, grace_s: float) -> str:
     if part.state in ("ok", "disabled", "starting"):
         return part.state
+    if part.covered and part.state == "degraded":
+        return f"degraded: {part.reason}"
     reason = f"{part.reason or part.state}, down {part.for_s:.0f}s"
     if part.state == "degraded" and part.last_ok_at is not None and part.for_s <= grace_s:
         return f"degraded: {reason}"
