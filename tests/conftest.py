@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
+
+# A loaded machine makes no property wrong; and what CI tries must not depend on the day.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
+hypothesis.settings.load_profile("suite")
 
 REPO = Path(__file__).resolve().parent.parent
 CAPTURES = REPO.parent / "shared" / "captures"
