@@ -28,7 +28,7 @@ from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.state import memory, outbox
+from wanderer_notifier.state import decisions, memory, outbox, parked
 from wanderer_notifier.state.store import DiskFull, Store
 
 T = TypeVar("T")
@@ -95,8 +95,8 @@ class Rig:
     async def told(self) -> list[tuple[str, str]]:
         return [(row.claim, row.channel) for row in await self.rows()]
 
-    async def parked(self) -> list[memory.Parked]:
-        return list(await self.store.read(memory.parked))
+    async def parked(self) -> list[parked.Parked]:
+        return list(await self.store.read(parked.parked))
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
@@ -286,10 +286,12 @@ async def test_an_interrupted_arrival_is_taken_up_again() -> None:
 async def test_every_decision_is_on_record() -> None:
     rig = Rig()
     await rig.feed(LOADED, kill(1), kill(1), kill(2, system_id=30000142))
-    told = await rig.store.read(lambda conn: memory.decisions_for(conn, 1))
-    untold = await rig.store.read(lambda conn: memory.decisions_for(conn, 2))
-    assert [one.outcome["sent"] for one in told] == [[{"map": "home", "channel": "200", "route": "system_kill"}]]
-    assert [one.outcome["skipped"] for one in untold] == [[{"map": None, "reason": "not_tracked"}]]
+    told = await rig.store.read(lambda conn: decisions.decisions_for(conn, 1))
+    untold = await rig.store.read(lambda conn: decisions.decisions_for(conn, 2))
+    ((verdict,),) = (one.outcome["verdicts"] for one in told)
+    assert (verdict["map"], verdict["sent"], verdict["channel"]) == ("home", True, "200")
+    assert [one.copies for one in told] == [{"live": 2}], "a copy counts on the same record"
+    assert [one.outcome["verdicts"] for one in untold] == [[{"map": None, "sent": False, "reason": "not_tracked"}]]
 
 
 json_values = st.recursive(

@@ -25,7 +25,7 @@ from wanderer_notifier.sim.discord import Discord
 from wanderer_notifier.sim.http import Handler, serve_tcp
 from wanderer_notifier.sim.ratelimits import Limit
 from wanderer_notifier.sim.world import World
-from wanderer_notifier.state import memory
+from wanderer_notifier.state import parked
 
 RECORDED = datetime(2026, 11, 24, 23, 50, tzinfo=UTC)
 """Just before the first recorded kill."""
@@ -71,9 +71,9 @@ def told(discord: Discord) -> list[Any]:
     return [message for channel in discord.guild.channels.values() for message in channel.messages]
 
 
-def parked(data_dir: Path) -> list[memory.Parked]:
+def left_over(data_dir: Path) -> list[parked.Parked]:
     with sqlite3.connect(data_dir / "notifier.db") as conn:
-        found = list(memory.parked(conn))
+        found = list(parked.parked(conn))
     conn.close()
     return found
 
@@ -97,7 +97,7 @@ async def test_recorded_kills_become_one_message_each(tmp_path: Path, kill_captu
     messages = [message.json() for message in told(discord)]
     ids = Counter(int(re.findall(r"/kill/(\d+)/", message["embeds"][0]["url"])[0]) for message in messages)
     assert ids == Counter(expected)
-    assert parked(tmp_path) == []
+    assert left_over(tmp_path) == []
     for message in messages:
         assert body_problems({"embeds": message["embeds"]}) == []
         assert "None" not in json.dumps(message["embeds"])
@@ -136,4 +136,4 @@ async def test_a_recorded_map_stream_becomes_its_messages(tmp_path: Path, captur
     assert titles == Counter(
         ["New System Tracked: Thera", "New System Tracked: System 30000142", "⚔️ Rally Point Created"]
     )
-    assert parked(tmp_path) == []
+    assert left_over(tmp_path) == []

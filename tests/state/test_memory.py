@@ -123,34 +123,3 @@ def test_a_cursor_moves(conn: sqlite3.Connection) -> None:
     memory.set_cursor(conn, "map:home", "01A")
     memory.set_cursor(conn, "map:home", "01B")
     assert memory.get_cursor(conn, "map:home") == "01B"
-
-
-def test_a_parked_event_is_kept_and_counted(conn: sqlite3.Connection) -> None:
-    for minute in range(3):
-        memory.park(conn, "kill", '{"lone": "\ud83d"}', f"KeyError {minute}", T0 + timedelta(minutes=minute))
-    memory.park(conn, "map", "{}", "ValueError", T0)
-    kill, other = memory.parked(conn)
-    assert (kill.kind, kill.count, kill.error) == ("kill", 3, "KeyError 2")
-    assert (kill.first_at, kill.last_at) == (T0, T0 + timedelta(minutes=2))
-    assert other.count == 1
-
-
-def test_parked_events_are_bounded(conn: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "PARKED_ROWS", 10)
-    for number in range(25):
-        memory.park(conn, "kill", f"{number} " + "x" * 300_000, "bad", T0 + timedelta(seconds=number))
-    kept = memory.parked(conn)
-    assert [item.raw.split()[0] for item in kept] == [str(number) for number in range(24, 14, -1)]
-    assert max(len(item.raw) for item in kept) == memory.PARKED_CHARACTERS
-
-
-def test_decisions_can_be_asked_for_and_are_forgotten_after_a_week(conn: sqlite3.Connection) -> None:
-    memory.record_decision(conn, 7, "live", json.dumps([{"skip": "too old"}]), T0)
-    memory.record_decision(conn, 7, "preload", json.dumps([{"send": "100"}]), T0 + timedelta(days=1))
-    memory.record_decision(conn, 8, "live", "[]", T0)
-    assert [(item.source, item.outcome) for item in memory.decisions_for(conn, 7)] == [
-        ("live", [{"skip": "too old"}]),
-        ("preload", [{"send": "100"}]),
-    ]
-    assert memory.prune_decisions(conn, T0 + timedelta(days=7, hours=1)) == 2
-    assert len(memory.decisions_for(conn, 7)) == 1

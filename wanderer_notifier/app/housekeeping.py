@@ -12,7 +12,7 @@ import trio
 from wanderer_notifier.app.snapshot import Vitals
 from wanderer_notifier.runtime.health import Component, Health
 from wanderer_notifier.runtime.metrics import Metrics
-from wanderer_notifier.state import memory, outbox
+from wanderer_notifier.state import decisions, memory, outbox, parked
 from wanderer_notifier.state.store import Store, StoreError
 
 log = structlog.get_logger("housekeeping")
@@ -54,7 +54,8 @@ async def keep_house(
                 memory.heard(conn, slug, moment)
             if pruning:
                 outbox.prune(conn, moment)
-                memory.prune_decisions(conn, moment)
+                decisions.prune(conn, moment)
+                parked.prune(conn, moment)
                 memory.prune_events(conn, moment)
             return outbox.counts(conn)
 

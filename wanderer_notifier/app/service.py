@@ -18,12 +18,14 @@ from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start,
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
 from wanderer_notifier.app.snapshot import Vitals, gather
+from wanderer_notifier.app.status import Place, tell_status
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival
 from wanderer_notifier.core.licence import LicenceState, RichLimit
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
 from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
+from wanderer_notifier.delivery.replay import replay_asked
 from wanderer_notifier.discord.rest import DiscordRest, identify
 from wanderer_notifier.feeds.kill_audience import AudienceName
 from wanderer_notifier.feeds.kills import follow_kills
@@ -38,6 +40,7 @@ from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state import memory
 from wanderer_notifier.state.store import Store, StoreError
 from wanderer_notifier.web.app import listen, make_app, serve
+from wanderer_notifier.web.views import Snapshot
 
 log = structlog.get_logger("app")
 
@@ -117,7 +120,7 @@ class _Service:
         self.systems: Watch[frozenset[int]] = Watch(frozenset())
         self.characters: Watch[frozenset[int]] = Watch(frozenset())
         enforced = settings.license.enforcement == "documented"
-        self.rich = RichLimit(seams.licence or self._licence, enforced=enforced)
+        self.rich = RichLimit(self._licence, enforced=enforced)
         self.metrics.start_time.set(self.vitals.started_at.timestamp())
 
     async def run(self, task_status: trio.TaskStatus[int]) -> int:
@@ -172,6 +175,7 @@ class _Service:
                         self.now,
                     )
                     side.start_soon(self._follow_known)
+                    side.start_soon(self._tell_status, delivery)
                     task_status.started(port)
                     async with trio.open_nursery() as work:
                         work.start_soon(self._essential, "delivery", partial(delivery.run, stop=drained))
@@ -249,7 +253,7 @@ class _Service:
                 "web_open", note="WEB_AUTH_TOKEN is not set: every page is readable by whoever reaches the port"
             )
         app = make_app(
-            lambda: gather(self.settings, self.health, self.known, self.vitals, self.now),
+            self._snapshot,
             self.metrics.registry,
             token=token.reveal() if token else None,
             redact=self.redact,
@@ -283,6 +287,7 @@ class _Service:
         async with arrivals:
             with intake:
                 async with trio.open_nursery() as feeds:
+                    feeds.start_soon(partial(replay_asked, self.store, arrivals, now=self.now), name="replay")
                     for slug in (each.slug for each in settings.rules.maps):
                         feeds.start_soon(self._follow_map, slug, map_api, pipeline, arrivals, name=f"map {slug}")
                     audiences: dict[AudienceName, Watch[frozenset[int]]]
@@ -333,7 +338,19 @@ class _Service:
         self.systems.set(known.system_ids() if self.settings.system_tracking else frozenset())
         self.characters.set(known.character_ids() if self.settings.character_tracking else frozenset())
 
+    async def _tell_status(self, delivery: Delivery) -> None:
+        settings, first = self.settings, next(iter(self.settings.rules.maps), None)
+        channel = settings.discord.channels.resolve("status")
+        if settings.status_messages and settings.schedulers and channel is not None:
+            place = Place(store=self.store, channel=channel, slug=first.slug if first else "", wake=delivery.wake)
+            await tell_status(place, self._snapshot, self.metrics, self._licence)
+
+    def _snapshot(self) -> Snapshot:
+        return gather(self.settings, self.health, self.known, self.vitals, self.now)
+
     def _licence(self) -> LicenceState:
+        if self.seams.licence is not None:
+            return self.seams.licence()
         return "invalid" if self.settings.license.key is None else "unknown"
 
     async def _note_stopping(self, ending: Ending) -> None:

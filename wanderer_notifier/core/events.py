@@ -169,7 +169,15 @@ class MapEventArrived:
     received_at: datetime
 
 
-Arrival: TypeAlias = KillArrived | FeedHeard | MapLoaded | CharactersLoaded | MapEventArrived
+@frozen(kw_only=True)
+class Replayed:
+    """A parked event that somebody wants decided again, as if it arrived now."""
+
+    parked_id: int
+    arrival: KillArrived | MapEventArrived
+
+
+Arrival: TypeAlias = KillArrived | FeedHeard | MapLoaded | CharactersLoaded | MapEventArrived | Replayed
 
 
 # --- what the tracking state makes of map events (changes to decide on) ------------------------------------------

@@ -26,7 +26,7 @@ from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import describe
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.state import memory, outbox
+from wanderer_notifier.state import decisions, memory, outbox, parked
 from wanderer_notifier.state.feed_marks import set_complete_until
 from wanderer_notifier.state.outbox import NewRow
 from wanderer_notifier.state.store import Store, StoreError
@@ -148,10 +148,13 @@ class Pipeline:
         if made.heard is not None:
             set_complete_until(conn, made.heard.feed, made.heard.until)
         if made.parked is not None:
-            memory.park(conn, made.parked.kind, made.parked.raw, made.parked.error, moment)
-        if made.decision is not None and (queued or not made.rows):
+            kept = made.parked
+            parked.park(conn, kept.kind, kept.raw, kept.error, moment, kept.context)
+        if made.decision is not None:
             kill = made.decision
-            memory.record_decision(conn, kill.killmail_id, kill.source, kill.record(), moment)
+            decisions.record(conn, kill.killmail_id, kill.source, kill.outcome, kill.raw, moment)
+        if made.replayed is not None:
+            parked.settle(conn, made.replayed, made.result(len(queued)), moment, well=made.parked is None)
         return Committed(queued=queued, duplicates=len(made.rows) - len(queued))
 
     # --- telling ---

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Literal, assert_never
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, frozen
 
 from wanderer_notifier.core import mapevents, tracking
 from wanderer_notifier.core.claims import character_claim, nonce_for, system_claim
@@ -22,12 +22,15 @@ from wanderer_notifier.core.events import (
     KillSource,
     MapEventArrived,
     MapLoaded,
+    Replayed,
     SystemRemoved,
 )
 from wanderer_notifier.core.killmail import BadKillmail, parse_kill
+from wanderer_notifier.core.record import decision_record
 from wanderer_notifier.core.render import render, render_text
-from wanderer_notifier.core.rules import Rules, Send, Skip, Verdict, decide_change, decide_kill
+from wanderer_notifier.core.rules import Rules, Send, Skip, Verdict, decide_change, judge_kill
 from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.delivery.replay import context_of
 from wanderer_notifier.state.outbox import NewRow
 
 
@@ -40,20 +43,14 @@ class Decision:
     age_s: float | None
     """From the kill to its arrival; None when the mail has no time."""
     verdicts: tuple[Verdict, ...]
+    outcome: JsonObject
+    """What is kept for whoever asks why."""
+    raw: object
+    """The killmail as it came."""
 
     def reasons(self) -> list[str]:
         """Why it is not told, one reason a map."""
         return [verdict.reason for verdict in self.verdicts if isinstance(verdict, Skip)]
-
-    def record(self) -> str:
-        """What is kept for whoever asks why, as JSON."""
-        sent = [
-            {"map": one.slug, "channel": one.channel, "route": one.route}
-            for one in self.verdicts
-            if isinstance(one, Send)
-        ]
-        skipped = [{"map": one.slug, "reason": one.reason} for one in self.verdicts if isinstance(one, Skip)]
-        return json.dumps({"age_s": self.age_s, "sent": sent, "skipped": skipped})
 
 
 @frozen
@@ -63,6 +60,8 @@ class Parked:
     kind: str
     raw: str
     error: str
+    context: JsonObject = Factory(dict)
+    """What else is needed to decide it again."""
 
 
 @frozen(kw_only=True)
@@ -85,6 +84,19 @@ class Plan:
     parked: Parked | None = None
     event: Literal["ok", "ignored", "malformed"] | None = None
     """How a map event was understood."""
+    replayed: int | None = None
+    """The parked event that this is the second try of."""
+
+    def result(self, queued: int) -> str:
+        """What came of it, in words for whoever asked for a second try; *queued* of its rows were new."""
+        if self.parked is not None:
+            return f"failed again: {self.parked.error}"
+        if queued:
+            return f"decided: {queued} message{'' if queued == 1 else 's'} queued"
+        if self.rows:
+            return "decided: told before"
+        reasons = [one.reason for one in self.skipped] + (self.decision.reasons() if self.decision else [])
+        return f"decided: not told ({', '.join(reasons)})" if reasons else "decided: nothing to tell"
 
 
 def plan(arrival: Arrival, rules: Rules, known: Tracking, *, now: datetime, first_start: datetime) -> Plan:
@@ -100,6 +112,9 @@ def plan(arrival: Arrival, rules: Rules, known: Tracking, *, now: datetime, firs
             return evolve(made, known=state if state != known else None)
         case FeedHeard():
             return Plan(heard=arrival)
+        case Replayed():
+            made = plan(arrival.arrival, rules, known, now=now, first_start=first_start)
+            return _second_try(made, arrival)
         case _:
             assert_never(arrival)
 
@@ -108,15 +123,23 @@ def park(arrival: Arrival, error: str) -> Plan:
     """Keep *arrival* for a person to look at, and go on: its cursor moves with it (cases.md S28)."""
     match arrival:
         case KillArrived(raw=raw):
-            return Plan(parked=Parked("kill", json.dumps(raw, default=str), error))
+            return Plan(parked=Parked("kill", json.dumps(raw, default=str), error, context_of(arrival)))
         case MapEventArrived(slug=slug, event_id=event_id, data=data):
-            return Plan(parked=Parked("map_event", data, error), slug=slug, cursor=event_id, event="malformed")
+            kept = Parked("map_event", data, error, context_of(arrival))
+            return Plan(parked=kept, slug=slug, cursor=event_id, event="malformed")
         case MapLoaded() | CharactersLoaded():
             return Plan(parked=Parked("map_list", repr(arrival), error))
         case FeedHeard():
             return Plan(parked=Parked("feed", repr(arrival), error))
+        case Replayed():
+            return _second_try(park(arrival.arrival, error), arrival)
         case _:
             assert_never(arrival)
+
+
+def _second_try(made: Plan, arrival: Replayed) -> Plan:
+    """The feed was past this event long ago: its marks stay where they are."""
+    return evolve(made, cursor=None, heard=None, replayed=arrival.parked_id)
 
 
 def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:
@@ -124,7 +147,8 @@ def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetim
         kill = parse_kill(arrival.raw, arrival.system_id)
     except BadKillmail as bad:
         return park(arrival, str(bad))
-    verdicts = decide_kill(kill, arrival.source, rules, known, now=now, first_start=first_start)
+    judgement = judge_kill(kill, arrival.source, rules, known, now=now, first_start=first_start)
+    verdicts = judgement.verdicts
     source = {"raw": arrival.raw, "system_id": arrival.system_id}
     rows = tuple(
         evolve(_new_row(kill, verdict, arrival.received_at), source=source)
@@ -132,9 +156,9 @@ def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetim
         if isinstance(verdict, Send)
     )
     age_s = (arrival.received_at - kill.time).total_seconds() if kill.time else None
-    return Plan(
-        rows=rows, decision=Decision(kill.killmail_id, arrival.source, age_s, verdicts), heard=_heard_with(arrival)
-    )
+    outcome = decision_record(kill, judgement, received_at=arrival.received_at)
+    decision = Decision(kill.killmail_id, arrival.source, age_s, verdicts, outcome, arrival.raw)
+    return Plan(rows=rows, decision=decision, heard=_heard_with(arrival))
 
 
 def _heard_with(arrival: KillArrived) -> FeedHeard | None:

@@ -123,7 +123,7 @@ class Store:
         """
 
         def transaction() -> T:
-            with _plain_words(self.report.path), self._conn:
+            with plain_words(self.report.path), self._conn:
                 self._conn.execute("BEGIN IMMEDIATE")
                 return job(self._conn)
 
@@ -133,7 +133,7 @@ class Store:
         """Run *job*, which must not change anything, on one consistent state. Raises like `write`."""
 
         def look() -> T:
-            with _plain_words(self.report.path), self._conn:
+            with plain_words(self.report.path), self._conn:
                 self._conn.execute("BEGIN")
                 return job(self._conn)
 
@@ -147,7 +147,7 @@ class Store:
 def _connect(path: str) -> tuple[sqlite3.Connection, int]:
     conn: sqlite3.Connection | None = None
     with contextlib.ExitStack() as undo:
-        with _plain_words(path):
+        with plain_words(path):
             conn = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             undo.callback(conn.close)
             conn.execute("PRAGMA journal_mode = WAL")
@@ -167,7 +167,8 @@ def _connect(path: str) -> tuple[sqlite3.Connection, int]:
 
 
 @contextlib.contextmanager
-def _plain_words(path: str) -> Iterator[None]:
+def plain_words(path: str) -> Iterator[None]:
+    """Turn what SQLite says about the file at *path* into a `StoreError` for an operator."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
