@@ -54,6 +54,11 @@ crash *args:
     scripts/venv tests/requirements.lock
     .venv/bin/python -m pytest tests/service/test_crash.py --crashes 50 --timeout 1800 "$@"
 
+# 200,000 spoilt inputs for the parsers; arguments such as --seed 2
+fuzz *args:
+    scripts/venv tests/requirements.lock
+    .venv/bin/python -m tests.fuzz.run "$@"
+
 # the container image
 image tag="wanderer-notifier:dev":
     podman build --format docker -t {{tag}} -f Containerfile .
