@@ -59,8 +59,8 @@ async def test_ids_rise_and_hold_the_time(autojump_clock: MockClock, ask: Asking
 @pytest.mark.parametrize(
     ("path", "key", "value"),
     [
-        ("/api/v10/gateway", "url", "ws://discord.sim"),
-        ("/api/v10/gateway/bot", "url", "ws://discord.sim"),
+        ("/api/v10/gateway", "url", "ws://discord.sim/gateway"),
+        ("/api/v10/gateway/bot", "url", "ws://discord.sim/gateway"),
         ("/api/v10/users/@me", "id", BOT),
         ("/api/v10/users/@me/", "bot", True),
         ("/api/v10/applications/@me", "bot_public", False),
@@ -264,7 +264,6 @@ async def test_embeds_never_ping_and_a_silent_message_is_marked(ask: Asking) -> 
         (VIEW_CHANNEL, "GET", f"/api/v10/channels/{MAIN}", 403, 50001),
         (SEND_MESSAGES, "POST", MESSAGES, 403, 50013),
         (EMBED_LINKS, "POST", MESSAGES, 403, 50013),
-        (READ_MESSAGE_HISTORY, "GET", MESSAGES, 403, 50013),
     ],
 )
 async def test_a_missing_permission_refuses_in_that_channel_only(
@@ -288,10 +287,11 @@ async def test_what_a_channel_denies_shows_as_an_overwrite(ask: Asking) -> None:
 async def test_what_is_not_known_of_discord_can_be_chosen(ask: Asking) -> None:
     ask.discord.deny(MAIN, EMBED_LINKS, READ_MESSAGE_HISTORY)
     ask.discord.api.without_embed_links = "strip"
-    ask.discord.api.history_without_permission = "empty"
     assert (await ask.post({"content": "x", "embeds": [{"title": "t"}]})).json()["embeds"] == []
     assert (await ask.post({"embeds": [{"title": "t"}]})).json()["code"] == 50006
     assert (await ask("GET", MESSAGES)).json() == []
+    ask.discord.api.history_without_permission = "refuse"
+    assert (await ask("GET", MESSAGES)).json()["code"] == 50013
 
 
 @pytest.mark.parametrize(("kind", "code"), [(4, 50008), (15, 40058)])

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from wanderer_notifier.sim.discord_api import Api
 from wanderer_notifier.sim.discord_guild import Guild
+from wanderer_notifier.sim.discord_guild_rest import GuildRest
 from wanderer_notifier.sim.discord_messages import Channel, Posted
 from wanderer_notifier.sim.discord_routes import Call, Reply, find_route, give, page, upstream_error
 from wanderer_notifier.sim.faults import Broken, Cut, Fault, Faults, Rule, Stall, Status, TooMany, Truncated
@@ -62,6 +63,8 @@ class Discord:
         self.token = token
         self.application_id = application_id
         self.api = Api(now=now, guild=guild, token=token, application_id=application_id, changed=self._notify)
+        self.membership = GuildRest(guild)
+        self.api.more |= self.membership.routes()
         self.faults = Faults(rng)
         self.journal: deque[Seen] = deque(maxlen=JOURNAL)
         self.statuses: Counter[int | None] = Counter()

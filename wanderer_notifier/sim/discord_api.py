@@ -5,28 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from attrs import evolve
 
 from wanderer_notifier.sim.discord_form import JsonObject, Problems, invalid_form, is_snowflake
 from wanderer_notifier.sim.discord_guild import Guild
-from wanderer_notifier.sim.discord_messages import (
+from wanderer_notifier.sim.discord_messages import Channel, Nonces, Posted, Snowflakes, mention_lists, pinged
+from wanderer_notifier.sim.discord_permissions import (
     EMBED_LINKS,
+    MANAGE_MESSAGES,
     MENTION_EVERYONE,
     READ_MESSAGE_HISTORY,
     SEND_MESSAGES,
-    Channel,
-    Nonces,
-    Posted,
-    Snowflakes,
-    mention_lists,
-    pinged,
+    SEND_MESSAGES_IN_THREADS,
 )
-from wanderer_notifier.sim.discord_routes import Call, Reply, find_route, give, page, read_form, refuse, tell
-from wanderer_notifier.sim.discord_rules import EMPTY_MESSAGE, check_create, check_edit
+from wanderer_notifier.sim.discord_routes import (
+    Call,
+    Reply,
+    find_route,
+    gateway_url,
+    give,
+    page,
+    read_form,
+    refuse,
+    tell,
+)
+from wanderer_notifier.sim.discord_rules import EMPTY_MESSAGE, check_create, check_edit, check_post, check_thread
 from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.ratelimits import RateLimits, limited_body
+
+_ID_WORDS = {
+    "c": "channel_id",
+    "m": "message_id",
+    "g": "guild_id",
+    "u": "user_id",
+    "a": "application_id",
+    "k": "command_id",
+    "i": "interaction_id",
+}
+
+Answer: TypeAlias = Callable[[Call, Request, float], Reply]
+"""Carries out one route at a moment (seconds of a monotonic clock)."""
 
 _AGENT = re.compile(r"DiscordBot \([^\s(),]+,? [^\s()]+\)")
 
@@ -53,7 +73,9 @@ class Api:
     ) -> None:
         self._now = now
         self._changed = changed
-        self._snowflakes = Snowflakes(now)
+        self.snowflakes = Snowflakes(now)
+        self.more: dict[str, Answer] = {}
+        """Routes that others answer: guild, commands, interactions, gateway."""
         self._token = token
         self._application_id = application_id
         self.guild = guild
@@ -61,9 +83,9 @@ class Api:
         self.nonces = Nonces()
         self.revoked = False
         """Whether the token has died."""
-        self.history_without_permission: Literal["refuse", "empty"] = "refuse"
-        """What reading messages gives without READ_MESSAGE_HISTORY: 403, or an empty list as Discord's page has it,
-        which a careless client takes for "not there"."""
+        self.history_without_permission: Literal["refuse", "empty"] = "empty"
+        """What reading messages gives without READ_MESSAGE_HISTORY: an empty list as Discord's page has it, which a
+        careless client takes for "not there"; or 403."""
         self.without_embed_links: Literal["refuse", "strip"] = "refuse"
         """Whether embeds without that permission are refused or silently dropped; which is true is not known."""
 
@@ -78,16 +100,20 @@ class Api:
         return reply
 
     def _answer(self, request: Request, at: float) -> Reply:
-        if _AGENT.match(request.headers.get("user-agent", "")) is None:
-            return page(403, "Access denied", code=1010)
         call = find_route(request.method, request.path)
+        # discord.py answers interactions with the plain agent of its HTTP library (discord.md 5.1).
+        unknown_agent = _AGENT.match(request.headers.get("user-agent", "")) is None
+        if unknown_agent and not (isinstance(call, Call) and call.open):
+            return page(403, "Access denied", code=1010)
         if isinstance(call, Reply):
             return call
         if call.route == "GET /gateway":
-            return give({"url": f"ws://{request.headers.get('host', 'localhost')}"})
-        if self.revoked or request.headers.get("authorization") != f"Bot {self._token}":
+            return give({"url": gateway_url(request)})
+        if call.route == "POST /interactions/{i}/{t}/callback":
+            return self._carry_out(call, request, at)
+        if not call.open and (self.revoked or request.headers.get("authorization") != f"Bot {self._token}"):
             return refuse(401, 0, "401: Unauthorized")
-        verdict = self.limits.take(call.route, call.major, at, self._now())
+        verdict = self.limits.take(call.route, call.major, at, self._now(), counts_for_bot=not call.open)
         if verdict.refused is not None:
             body = limited_body(verdict.retry_after, everywhere=verdict.refused == "global")
             return give(body, 429).plus(verdict.headers)
@@ -95,31 +121,28 @@ class Api:
 
     def _carry_out(self, call: Call, request: Request, at: float) -> Reply:
         for name, value in call.ids.items():
-            if not is_snowflake(value):
+            if name in _ID_WORDS and not (is_snowflake(value) or (call.open and value == "@original")):
                 problems = Problems()
-                word = {"c": "channel_id", "m": "message_id", "g": "guild_id"}[name]
-                problems.add((word,), "NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.')
+                problems.add((_ID_WORDS[name],), "NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.')
                 return tell(invalid_form(problems.tree))
+        elsewhere = self.more.get(call.route)
+        if elsewhere is not None:
+            return elsewhere(call, request, at)
         match call.route:
             case "GET /gateway/bot":
                 budget = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-                url = f"ws://{request.headers.get('host', 'localhost')}"
-                return give({"url": url, "shards": 1, "session_start_limit": budget})
+                return give({"url": gateway_url(request), "shards": 1, "session_start_limit": budget})
             case "GET /users/@me":
                 return give(self.guild.bot)
             case "GET /applications/@me" | "GET /oauth2/applications/@me":
                 return give(self._application())
-            case "GET /guilds/{g}":
-                if call.ids["g"] != self.guild.id:
-                    return refuse(404, 10004, "Unknown Guild")
-                return give(self.guild.json())
         return self._in_channel(call, request, at)
 
     def _in_channel(self, call: Call, request: Request, at: float) -> Reply:
         channel = self.guild.channels.get(call.ids["c"])
         if channel is None or channel.deleted:
             return refuse(404, 10003, "Unknown Channel")
-        if not channel.may():
+        if not self.guild.may(channel):
             return refuse(403, 50001, "Missing Access")
         match call.route:
             case "GET /channels/{c}":
@@ -128,11 +151,17 @@ class Api:
                 return self._create(channel, request, at)
             case "GET /channels/{c}/messages":
                 return self._list(channel, request.query)
+            case "POST /channels/{c}/typing":
+                return Reply(status=204) if self._may_write(channel) else refuse(403, 50013, "Missing Permissions")
+            case "POST /channels/{c}/threads":
+                return self._start_thread(channel, request)
         message = channel.find(call.ids["m"])
         if message is None:
             return refuse(404, 10008, "Unknown Message")
         own = message.author["id"] == self.guild.bot["id"]
         match call.route:
+            case "POST /channels/{c}/messages/{m}/crosspost":
+                return self._crosspost(channel, message)
             case "PATCH /channels/{c}/messages/{m}":
                 if not own:
                     return refuse(403, 50005, "Cannot edit a message authored by another user")
@@ -143,21 +172,23 @@ class Api:
                 channel.replace(message, None)
                 self._changed()
                 return Reply(status=204)
-        if not channel.may(READ_MESSAGE_HISTORY):
+        if not self.guild.may(channel, READ_MESSAGE_HISTORY):
             return refuse(403, 50013, "Missing Permissions")
         return give(message.json())
 
     def _create(self, channel: Channel, request: Request, at: float) -> Reply:
         if channel.type in (15, 16):
             return refuse(400, 40058, "Cannot message this channel until a thread is created")
-        if channel.type not in (0, 2, 5, 13):
+        if channel.type not in (0, 2, 5, 10, 11, 12, 13):
             return refuse(400, 50008, "Cannot send messages in a non-text channel")
-        if not channel.may(SEND_MESSAGES):
+        if not self._may_write(channel):
             return refuse(403, 50013, "Missing Permissions")
+        if channel.locked:
+            return refuse(400, 160005, "Thread is locked")
         checked = read_form(request, check_create)
         if isinstance(checked, Reply):
             return checked
-        if checked.get("embeds") and not channel.may(EMBED_LINKS):
+        if checked.get("embeds") and not self.guild.may(channel, EMBED_LINKS):
             if self.without_embed_links == "refuse":
                 return refuse(403, 50013, "Missing Permissions")
             checked["embeds"] = []
@@ -174,8 +205,38 @@ class Api:
             self.nonces.use(str(nonce), channel.id, message.id, at)
         return give(message.json(created=True))
 
+    def _may_write(self, channel: Channel) -> bool:
+        return self.guild.may(channel, SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES)
+
+    def _start_thread(self, channel: Channel, request: Request) -> Reply:
+        if channel.type not in (0, 5, 15, 16):
+            return refuse(400, 50024, "Cannot execute action on this channel type")
+        if not self._may_write(channel):
+            return refuse(403, 50013, "Missing Permissions")
+        form = read_form(request, check_thread if channel.type in (0, 5) else check_post)
+        if isinstance(form, Reply):
+            return form
+        thread = Channel(id=self.snowflakes.next(), name=form["name"], type=11, parent_id=channel.id)
+        self.guild.channels[thread.id] = thread
+        body = self.guild.channel_json(thread)
+        if "message" in form:
+            body["message"] = self.store(thread, form["message"], author=self.guild.bot).json()
+        self._changed()
+        return give(body, 201)
+
+    def _crosspost(self, channel: Channel, message: Posted) -> Reply:
+        if channel.type != 5:
+            return refuse(400, 50024, "Cannot execute action on this channel type")
+        own = message.author["id"] == self.guild.bot["id"]
+        if not self.guild.may(channel, SEND_MESSAGES if own else MANAGE_MESSAGES):
+            return refuse(403, 50013, "Missing Permissions")
+        if message.id in channel.crossposted:
+            return refuse(400, 40033, "This message has already been crossposted")
+        channel.crossposted.add(message.id)
+        return give({**message.json(), "flags": message.flags | 1})
+
     def _list(self, channel: Channel, query: Mapping[str, str]) -> Reply:
-        if not channel.may(READ_MESSAGE_HISTORY):
+        if not self.guild.may(channel, READ_MESSAGE_HISTORY):
             return (
                 refuse(403, 50013, "Missing Permissions") if self.history_without_permission == "refuse" else give([])
             )
@@ -199,9 +260,14 @@ class Api:
         checked = read_form(request, check_edit)
         if isinstance(checked, Reply):
             return checked
+        edited = self.edit(channel, message, checked)
+        return edited if isinstance(edited, Reply) else give(edited.json())
+
+    def edit(self, channel: Channel, message: Posted, checked: JsonObject) -> Posted | Reply:
+        """Change a message by a checked form; or the answer that refuses to leave it empty."""
         content = checked.get("content", message.content)
         embeds = tuple(checked.get("embeds", message.embeds))
-        if not (content or embeds or message.components):
+        if not (content or embeds or checked.get("components", message.components)):
             return refuse(400, EMPTY_MESSAGE, "Cannot send an empty message")
         who = (
             self._pinged(channel, content, checked.get("allowed_mentions")) if "content" in checked else message.pinged
@@ -210,6 +276,7 @@ class Api:
             message,
             content=content,
             embeds=embeds,
+            components=tuple(checked.get("components", message.components)),
             flags=checked.get("flags", message.flags),
             pinged=who,
             mentions=mention_lists(who),
@@ -217,14 +284,16 @@ class Api:
         )
         channel.replace(message, edited)
         self._changed()
-        return give(edited.json())
+        return edited
 
-    def store(self, channel: Channel, checked: JsonObject, *, author: JsonObject) -> Posted:
-        """Let *author* say in *channel* what a checked form holds."""
+    def store(
+        self, channel: Channel, checked: JsonObject, *, author: JsonObject, origin: JsonObject | None = None
+    ) -> Posted:
+        """Let *author* say in *channel* what a checked form holds; an ephemeral message stands in no channel."""
         content = checked.get("content", "")
         who = self._pinged(channel, content, checked.get("allowed_mentions"))
         message = Posted(
-            id=self._snowflakes.next(),
+            id=self.snowflakes.next(),
             channel_id=channel.id,
             author=author,
             at=self._now(),
@@ -235,13 +304,15 @@ class Api:
             nonce=checked.get("nonce"),
             pinged=who,
             mentions=mention_lists(who),
+            origin=origin or {},
         )
-        channel.messages.append(message)
+        if not message.ephemeral:
+            channel.messages.append(message)
         self._changed()
         return message
 
     def _pinged(self, channel: Channel, content: str, allowed: JsonObject | None) -> tuple[str, ...]:
-        everyone = channel.may(MENTION_EVERYONE)
+        everyone = self.guild.may(channel, MENTION_EVERYONE)
         return pinged(content, allowed, roles=self.guild.mentionable(), may_mention_everyone=everyone)
 
     def _application(self) -> JsonObject:

@@ -10,20 +10,18 @@ from typing import Any, TypeAlias
 
 from attrs import Factory, define, field, frozen
 
-from wanderer_notifier.sim.discord_rules import SUPPRESS_NOTIFICATIONS
+from wanderer_notifier.sim.discord_permissions import EMBED_LINKS as EMBED_LINKS
+from wanderer_notifier.sim.discord_permissions import MENTION_EVERYONE as MENTION_EVERYONE
+from wanderer_notifier.sim.discord_permissions import READ_MESSAGE_HISTORY as READ_MESSAGE_HISTORY
+from wanderer_notifier.sim.discord_permissions import SEND_MESSAGES as SEND_MESSAGES
+from wanderer_notifier.sim.discord_permissions import VIEW_CHANNEL as VIEW_CHANNEL
+from wanderer_notifier.sim.discord_permissions import Overwrite
+from wanderer_notifier.sim.discord_rules import EPHEMERAL, SUPPRESS_NOTIFICATIONS
 
 JsonObject: TypeAlias = dict[str, Any]
 
 EPOCH_MS = 1_420_070_400_000
 """Discord's ids count milliseconds from the start of 2015."""
-
-VIEW_CHANNEL = 1 << 10
-SEND_MESSAGES = 1 << 11
-EMBED_LINKS = 1 << 14
-ATTACH_FILES = 1 << 15
-READ_MESSAGE_HISTORY = 1 << 16
-MENTION_EVERYONE = 1 << 17
-BOT_PERMISSIONS = VIEW_CHANNEL | SEND_MESSAGES | EMBED_LINKS | ATTACH_FILES | READ_MESSAGE_HISTORY | MENTION_EVERYONE
 
 KEPT = 50_000
 """Messages per channel; the oldest go first, so that a demo may run for months."""
@@ -69,6 +67,13 @@ class Posted:
     mentions: JsonObject = Factory(dict)
     """`mentions`, `mention_roles` and `mention_everyone` as the message's JSON has them."""
     edited: datetime | None = None
+    origin: JsonObject = Factory(dict)
+    """Further fields of the message's JSON, for one that answers an interaction."""
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether only the user who asked sees it."""
+        return bool(self.flags & EPHEMERAL)
 
     @property
     def silent(self) -> bool:
@@ -108,6 +113,7 @@ class Posted:
             "edited_timestamp": self.edited and self.edited.isoformat(),
             "flags": self.flags,
             **self.mentions,
+            **self.origin,
         }
         if created and self.nonce is not None:
             body["nonce"] = self.nonce
@@ -116,19 +122,29 @@ class Posted:
 
 @define(kw_only=True)
 class Channel:
-    """One text channel, and what the bot may do in it."""
+    """One channel: what stands in it, and what it gives to or takes from whom."""
 
     id: str
     name: str
     type: int = 0
+    parent_id: str | None = None
     denied: int = 0
     """Permission bits that this channel takes from the bot."""
+    overwrites: dict[str, Overwrite] = Factory(dict)
+    """Of roles and other members, by their id."""
     deleted: bool = False
+    locked: bool = False
+    """Of a thread: nobody may write there any more."""
+    crossposted: set[str] = Factory(set)
     messages: deque[Posted] = field(factory=lambda: deque(maxlen=KEPT))
 
-    def may(self, *bits: int) -> bool:
-        """Whether the bot has all of *bits* here; without seeing a channel it has nothing."""
-        return not self.denied & VIEW_CHANNEL and all(BOT_PERMISSIONS & bit & ~self.denied for bit in bits)
+    @property
+    def is_thread(self) -> bool:
+        return self.type in (10, 11, 12)
+
+    @property
+    def is_voice(self) -> bool:
+        return self.type in (2, 13)
 
     def find(self, message_id: str) -> Posted | None:
         """The message with this id, if it is (still) there."""

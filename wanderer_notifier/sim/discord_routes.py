@@ -12,6 +12,9 @@ from wanderer_notifier.sim.discord_form import JsonObject, Problems, Refusal, in
 from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.ratelimits import HeaderList
 
+OPEN = ("POST /interactions/", "POST /webhooks/", "GET /webhooks/", "PATCH /webhooks/", "DELETE /webhooks/")
+"""Routes whose token in the path is the credential (discord.md 2.2): no header of ours, and free of the global limit."""
+
 VIA = ("Via", "1.1 google")
 """On every answer that comes from Discord itself; clients take a 429 without it for a block by the edge."""
 
@@ -27,7 +30,24 @@ ROUTES: Sequence[tuple[str, str]] = (
     ("GET", "/channels/{c}/messages/{m}"),
     ("PATCH", "/channels/{c}/messages/{m}"),
     ("DELETE", "/channels/{c}/messages/{m}"),
+    ("POST", "/channels/{c}/messages/{m}/crosspost"),
+    ("POST", "/channels/{c}/threads"),
+    ("POST", "/channels/{c}/typing"),
+    ("GET", "/users/@me/guilds"),
     ("GET", "/guilds/{g}"),
+    ("GET", "/guilds/{g}/channels"),
+    ("GET", "/guilds/{g}/roles"),
+    ("GET", "/guilds/{g}/members/{u}"),
+    ("GET", "/guilds/{g}/voice-states/{u}"),
+    *(
+        (method, f"/applications/{{a}}{scope}/commands{one}")
+        for scope in ("", "/guilds/{g}")
+        for one, methods in (("", ("GET", "PUT", "POST")), ("/{k}", ("GET", "PATCH", "DELETE")))
+        for method in methods
+    ),
+    ("POST", "/interactions/{i}/{t}/callback"),
+    ("POST", "/webhooks/{a}/{t}"),
+    *((method, "/webhooks/{a}/{t}/messages/{m}") for method in ("GET", "PATCH", "DELETE")),
 )
 
 _PREFIX = re.compile(r"/api(?:/v(?P<version>\d+))?(?P<rest>/.*)")
@@ -79,7 +99,12 @@ class Call:
     @property
     def major(self) -> str:
         """The parameter that separates buckets of one route (discord.md 3.2)."""
-        return self.ids.get("c") or self.ids.get("g") or ""
+        return self.ids.get("c") or self.ids.get("g") or self.ids.get("t") or ""
+
+    @property
+    def open(self) -> bool:
+        """Whether the token in the path is the credential."""
+        return self.route.startswith(OPEN)
 
 
 def find_route(method: str, path: str) -> Call | Reply:
@@ -97,7 +122,12 @@ def find_route(method: str, path: str) -> Call | Reply:
     return refuse(405, 0, "405: Method Not Allowed") if there else refuse(404, 0, "404: Not Found")
 
 
-def give(body: JsonObject | list[JsonObject], status: int = 200) -> Reply:
+def gateway_url(request: Request) -> str:
+    """Where the gateway is for the client that sent *request*: on the port it came by."""
+    return f"ws://{request.headers.get('host', 'localhost')}/gateway"
+
+
+def give(body: JsonObject | Sequence[JsonObject], status: int = 200) -> Reply:
     """A JSON answer."""
     return Reply(status=status, body=json.dumps(body).encode())
 

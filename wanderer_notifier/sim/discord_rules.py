@@ -31,10 +31,12 @@ FIELD_VALUE = 1024
 FOOTER = 2048
 AUTHOR = 256
 NONCE = 25
+THREAD_NAME = 100
 MENTIONS = 100
 EMPTY_MESSAGE = 50006
 
 SUPPRESS_EMBEDS = 1 << 2
+EPHEMERAL = 1 << 6
 SUPPRESS_NOTIFICATIONS = 1 << 12
 IS_COMPONENTS_V2 = 1 << 15
 
@@ -49,6 +51,25 @@ def check_create(body: object) -> JsonObject | Refusal:
 def check_edit(body: object) -> JsonObject | Refusal:
     """The changes that the body of `PATCH .../messages/{id}` describes: only the fields that were sent."""
     return _check(body, partial_update=True)
+
+
+def check_thread(body: object) -> JsonObject | Refusal:
+    """The thread that the body of `POST /channels/{id}/threads` describes: its name."""
+    problems = Problems()
+    raw = body if isinstance(body, dict) else {}
+    name = text(raw.get("name"), THREAD_NAME, ("name",), problems)
+    if name is None:
+        problems.add(("name",), "BASE_TYPE_REQUIRED", "This field is required")
+    return problems.refusal() or {"name": name}
+
+
+def check_post(body: object) -> JsonObject | Refusal:
+    """The post that the same call describes in a forum: name and first message."""
+    thread = check_thread(body)
+    if isinstance(thread, Refusal) or not isinstance(body, dict):
+        return thread
+    message = check_create(body.get("message"))
+    return message if isinstance(message, Refusal) else {**thread, "message": message}
 
 
 def _check(body: object, *, partial_update: bool) -> JsonObject | Refusal:

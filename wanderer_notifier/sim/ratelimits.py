@@ -93,16 +93,20 @@ class RateLimits:
     invalid: Limit = INVALID
     _windows: dict[tuple[str, str], Window] = Factory(dict)
 
-    def take(self, route: str, major: str, at: float, wall: datetime) -> Verdict:
-        """Count one request to *route* with the major parameter *major* (discord.md 3.2); *at* in monotonic seconds."""
+    def take(self, route: str, major: str, at: float, wall: datetime, *, counts_for_bot: bool = True) -> Verdict:
+        """Count one request to *route* with the major parameter *major* (discord.md 3.2); *at* in monotonic seconds.
+
+        Interaction calls do not count for the bot's limit over all routes (*counts_for_bot*).
+        """
         overall = self._kept("every route", "", self.overall)
         window = self._window(route, major)
-        if overall.left(at) <= 0:
+        if counts_for_bot and overall.left(at) <= 0:
             wait = overall.next_free_s(at)
             headers = [("X-RateLimit-Global", "true"), ("X-RateLimit-Scope", "global"), retry_after_header(wait)]
             return Verdict(headers=headers, refused="global", retry_after=wait)
         # A refused request takes no place in its bucket, but it does count for the bot.
-        overall.take(at)
+        if counts_for_bot:
+            overall.take(at)
         passed = window.take(at)
         headers = self._describe(route, window, at, wall)
         if passed:
