@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -60,11 +60,23 @@ def failing(error: Exception, *, times: int) -> Store:
     return Store.open(":memory:", run=run)
 
 
+OPEN: list[Store] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_stores() -> Iterator[None]:
+    """Python 3.13 warns of every database that is left open."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
 class Rig:
     """A pipeline with an in-memory database, and what came of it."""
 
     def __init__(self, store: Store | None = None, rules: Callable[[], Rules] = lambda: RULES) -> None:
         self.store = store or Store.open(":memory:", run=inline)
+        OPEN.append(self.store)
         self.storage_states = list[str]()
         self.health = Health(
             lambda: NOW, lambda view: self.storage_states.append(f"{view.state} {view.reason}".strip())
@@ -323,4 +335,3 @@ async def test_nothing_that_arrives_stops_the_pipeline(raw: object, data: str) -
         kill(7),
     )
     assert ("kill:7", "200") in await rig.told()
-    rig.store.close()
