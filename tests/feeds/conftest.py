@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,9 +11,11 @@ import pytest
 import trio
 import trio.testing
 
-from wanderer_notifier.core.events import Arrival
+from wanderer_notifier.core.events import Arrival, FeedHeard
 from wanderer_notifier.runtime.health import ComponentView, Health
 from wanderer_notifier.sim.http import Handler, serve_stream
+from wanderer_notifier.sim.mapserver import MapServer
+from wanderer_notifier.sim.mapserver_map import Map
 from wanderer_notifier.sim.network import MemoryNetwork
 
 BEGIN = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -25,6 +28,7 @@ class World:
         self.nursery, self.network = nursery, network
         self.states: list[ComponentView] = []
         self.counted: list[str] = []
+        self.marks: dict[str, datetime] = {}
         self._changed = trio.lowlevel.ParkingLot()
         self.health = Health(self.now, self._note)
         self.out, self.arrivals = trio.open_memory_channel[Arrival](256)
@@ -62,12 +66,18 @@ class World:
         taken: list[Arrival] = []
         with trio.fail_after(within_s):
             while len(taken) < number:
-                taken.append(await self.arrivals.receive())
+                taken.append(await self.receive())
         return taken
+
+    async def receive(self) -> Arrival:
+        """The next arrival that is no mark; marks are kept aside."""
+        while isinstance(arrival := await self.arrivals.receive(), FeedHeard):
+            self.marks[arrival.feed] = arrival.until
+        return arrival
 
     async def nothing_arrives(self, for_s: float) -> None:
         with trio.move_on_after(for_s):
-            raise AssertionError(f"arrived: {await self.arrivals.receive()}")
+            raise AssertionError(f"arrived: {await self.receive()}")
 
     def _note(self, view: ComponentView) -> None:
         self.states.append(view)
@@ -78,3 +88,20 @@ class World:
 def world(nursery: trio.Nursery) -> World:
     """A test that uses it must itself ask for `autojump_clock`, or it runs in real time."""
     return World(nursery, MemoryNetwork(nursery))
+
+
+@pytest.fixture
+def server(world: World) -> MapServer:
+    """A map server with no map yet."""
+    server = MapServer(now=world.now, rng=random.Random(7))
+    world.attach("map.test", 80, server.handle)
+    return server
+
+
+@pytest.fixture
+def home(server: MapServer) -> Map:
+    """Its map `home`, with one system and one pilot."""
+    home = server.add_map("home", "test-token-map")
+    home.add_system(31001503, quiet=True)
+    home.add_character(2147480001, quiet=True)
+    return home

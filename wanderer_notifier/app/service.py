@@ -320,6 +320,8 @@ class _Service:
             component=self.health.component,
             cursor=lambda: pipeline.cursor(slug),
             last_heard=self.last_heard.get(slug),
+            read_at=self._read_at(slug),
+            metrics=self.metrics,
             now=self.now,
             roll=self.roll,
             seed_cursor=seed,

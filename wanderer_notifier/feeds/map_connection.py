@@ -12,9 +12,11 @@ import trio
 
 from wanderer_notifier.core.events import Arrival, MapEventArrived
 from wanderer_notifier.core.mapevents import CHARACTER_HINTS, cursor_before
+from wanderer_notifier.feeds.map_figures import Figures
+from wanderer_notifier.feeds.map_ledger import Ledger
 from wanderer_notifier.feeds.map_loader import MapLoader
 from wanderer_notifier.feeds.map_memory import MapMemory, MapSource
-from wanderer_notifier.feeds.map_refusals import MapLost, limit_reached, not_a_stream, refusal
+from wanderer_notifier.feeds.map_refusals import MapLost, StreamMissed, limit_reached, not_a_stream, refusal
 from wanderer_notifier.net.client import StreamAnswer
 from wanderer_notifier.net.errors import Interrupted, Silent
 from wanderer_notifier.runtime.health import Component
@@ -33,6 +35,7 @@ EVENTS = (
     "rally_point_added",
     "rally_point_removed",
 )
+NAME_HINTS = frozenset({"system_metadata_changed", "system_renamed"})
 HEADERS: Mapping[str, str] = {
     "accept": "text/event-stream",
     "accept-encoding": "identity",  # `deflate, gzip` would be answered with a deflated stream (1.1)
@@ -48,6 +51,10 @@ RELOAD_S = 20.0
 """The same for every later snapshot, which is only a comparison."""
 GATHER_S, LOOK_AGAIN_S = 1.5, 5.0
 """`character_added` may come before the list of tracked pilots says so (2.6)."""
+NAMES_S, NAMES_EVERY_S = 5.0, 30.0
+"""A change of a system is silent about its custom name and tag (2.5), and moving one is a burst of such events."""
+EXPLAINED_S = 10.0
+"""How long the event of a change that a list shows may take."""
 
 
 class MapConnection:
@@ -60,14 +67,17 @@ class MapConnection:
         loader: MapLoader,
         out: trio.MemorySendChannel[Arrival],
         part: Component,
+        figures: Figures,
         now: Callable[[], datetime],
     ) -> None:
         self._source, self._memory, self._loader, self._out = source, memory, loader, out
-        self._part, self._now = part, now
+        self._part, self._figures, self._now = part, figures, now
         self._greeted = trio.Event()
         self._silent = True
         self._loaded = False
-        self._hint = trio.Event()
+        self._hint, self._names = trio.Event(), trio.Event()
+        self._ledger, self._doubtful = Ledger(), frozenset[int]()
+        self._greeting_id, self._replayed = "", 0
         # Everything passes through this buffer; while a snapshot is read its gate is shut, so that no event is handed
         # on before the snapshot that may already contain it, or may be too old to contain it.
         self._held_in, self._held_out = trio.open_memory_channel[MapEventArrived](HELD_EVENTS)
@@ -84,6 +94,7 @@ class MapConnection:
             params["last_event_id"] = resume
         path = f"/api/maps/{quote(source.slug, safe='')}/events/stream"
         async with source.api.stream(path, params=params, headers=HEADERS, read_s=source.silence_s) as answer:
+            self._memory.pace.taken()
             await self._accept(answer)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._forward, name=f"map {source.slug}: forward")
@@ -103,8 +114,10 @@ class MapConnection:
         log.warning("map_stream_refused", map=slug, status=answer.status, content_type=content_type, body=body[:300])
         if answer.status == 200:
             raise not_a_stream(slug, content_type)
-        repeated = self._memory.unknown_map
-        self._memory.unknown_map = repeated + 1 if answer.status == 404 else 0
+        memory = self._memory
+        repeated = memory.unknown_map if answer.status == 404 else memory.refused_as_full
+        memory.unknown_map = memory.unknown_map + 1 if answer.status == 404 else 0
+        memory.refused_as_full = memory.refused_as_full + 1 if answer.status == 429 else 0
         raise refusal(slug, answer.status, answer.headers, body, repeated=repeated)
 
     async def _read(self, answer: StreamAnswer) -> None:
@@ -122,7 +135,8 @@ class MapConnection:
         except Interrupted as error:  # a proxy's way to end a stream, or the map server's death: the next try will tell
             log.debug("map_stream_cut", map=self._source.slug, reason=str(error))
         if self._silent:
-            raise limit_reached(self._source.slug)
+            self._memory.refused_as_full += 1
+            raise limit_reached(self._source.slug, repeated=self._memory.refused_as_full - 1)
         if not self._greeted.is_set():
             raise MapLost("the stream was cut before its greeting")
 
@@ -130,11 +144,18 @@ class MapConnection:
         if event.type == "connected":
             if not self._greeted.is_set():
                 await self._memory.greeted(event.id)
+                self._greeting_id = event.id
+                self._figures.connected()
                 self._part.to("ok")
                 self._greeted.set()
             return
+        self._figures.event()
+        self._ledger.told(event.type, event.data)
+        self._replayed += event.id < self._greeting_id
         if event.type in CHARACTER_HINTS:
             self._hint.set()
+        elif event.type in NAME_HINTS:
+            self._names.set()
         arrival = MapEventArrived(
             slug=self._source.slug, event_id=event.id, type=event.type, data=event.data, received_at=self._now()
         )
@@ -168,18 +189,43 @@ class MapConnection:
         while True:
             if self._loaded:
                 gap_s = 0.0
-                await trio.sleep(self._source.reconcile_s)
+                await self._until_due()
             else:
                 log.warning("map_live_without_snapshot", map=self._source.slug)
                 await self._loader.pause()
             await self._holding_back(RELOAD_S, partial(self._load, gap_s))
+            await self._account_for_differences()
+
+    async def _until_due(self) -> None:
+        """Wait for the next comparison, or until a system may have got another name."""
+        with trio.move_on_after(self._source.reconcile_s):
+            await self._names.wait()
+            since_read_s = trio.current_time() - (self._memory.loaded_at or 0.0)
+            await trio.sleep(max(NAMES_S, NAMES_EVERY_S - since_read_s))
 
     async def _load(self, gap_s: float | None) -> bool:
-        done = await self._loader.load(gap_s)
-        if done:
-            self._loaded = True
-            self._memory.known_now()
-        return done
+        self._ledger.begin()
+        self._names = trio.Event()
+        loaded = await self._loader.load(gap_s)
+        if loaded is None:
+            return False
+        if not self._loaded and gap_s is not None:
+            self._figures.gap(gap_s, self._replayed)
+        self._loaded = True
+        self._memory.known_now()
+        self._doubtful = self._ledger.differences(system.system_id for system in loaded.systems)
+        return True
+
+    async def _account_for_differences(self) -> None:
+        """Connect anew when the stream kept a change to itself: its permission may have lapsed in silence (1.4)."""
+        if not self._doubtful:
+            return
+        await trio.sleep(EXPLAINED_S)
+        missed = self._ledger.unexplained(self._doubtful)
+        self._doubtful = frozenset()
+        if missed:
+            self._figures.missed(len(missed))
+            raise StreamMissed(f"the stream did not tell of {len(missed)} changes of the map; connecting anew")
 
     async def _holding_back(self, limit_s: float, work: Callable[[], Awaitable[object]]) -> None:
         """Do *work* while events wait; it is cut short after *limit_s* seconds, or when no more events can wait."""

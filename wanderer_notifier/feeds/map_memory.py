@@ -9,6 +9,7 @@ from datetime import datetime
 import trio
 from attrs import frozen
 
+from wanderer_notifier.feeds.map_pace import Pace
 from wanderer_notifier.net.client import Upstream
 
 SEEN_EVENTS = 10_000
@@ -25,6 +26,8 @@ class MapSource:
     """Without a byte for this long the stream is dead: the server comments every 30 s."""
     reconcile_s: float = 600.0
     """How often the lists are compared although all seems well: a lapsed subscription only goes silent (1.4)."""
+    poll_s: float = 60.0
+    """How often the lists are read of a map that offers no stream."""
 
 
 class MapMemory:
@@ -35,6 +38,7 @@ class MapMemory:
         cursor: Callable[[], str | None],
         tell_seed: Callable[[str], Awaitable[None]] | None,
         last_heard: datetime | None,
+        read_at: datetime | None,
         now: Callable[[], datetime],
     ) -> None:
         self._committed, self._tell_seed = cursor, tell_seed
@@ -46,15 +50,23 @@ class MapMemory:
             self._known_until = trio.current_time() - max(0.0, (now() - last_heard).total_seconds())
         self.loaded_at: float | None = None
         """When a snapshot was last handed on (Trio's clock)."""
+        self.read_at = read_at
+        """When the lists were last read (wall clock), by whichever process."""
         self.unknown_map = 0
         """How often in a row the server said that there is no such map."""
+        self.refused_as_full = 0
+        """How often in a row it had no place for us."""
+        self.polling = False
+        """The map offers no stream, so that its lists are read often."""
+        self.pace = Pace()
 
     def cursor(self) -> str | None:
         return self._committed() or self._seed
 
     async def greeted(self, event_id: str) -> None:
         """The greeting's id is newer than the backlog (cases.md S08): it may begin a cursor, never move one."""
-        self.unknown_map = 0
+        self.unknown_map = self.refused_as_full = 0
+        self.polling = False
         if event_id and self.cursor() is None:
             self._seed = event_id
             if self._tell_seed is not None:
