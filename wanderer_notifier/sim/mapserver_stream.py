@@ -44,6 +44,8 @@ class Stream:
         self.jsonapi = exchange.request.query.get("format") == "jsonapi"
         self.gone = False
         """The client left; the place is held until the server has noticed."""
+        self.keepalives = 0
+        """How many were sent."""
         self._server = server
         self._exchange = exchange
         self._in, self._queue = trio.open_memory_channel[Event](WAITING_EVENTS)
@@ -97,6 +99,9 @@ class Stream:
             with trio.move_on_after(server.keepalive_s):
                 event = await self._queue.receive()
             await self._send(KEEPALIVE if event is None else self._frame(event))
+            if event is None:
+                self.keepalives += 1
+                server.touch()
 
     async def _send_all(self, events: Iterable[Event]) -> None:
         for event in events:
