@@ -126,6 +126,8 @@ class KillArrived:
     received_at: datetime
     feed: str | None = None
     """Whose mark of being complete moves to `received_at` with the decision; None while a gap is still open."""
+    sought: str | None = None
+    """How the search for its body ended, when it first came without one (cases.md K22)."""
 
 
 @frozen(kw_only=True)

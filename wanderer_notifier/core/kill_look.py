@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wanderer_notifier.core.events import Attacker, JsonObject, Kill, Party
 from wanderer_notifier.core.factions import faction_name
 from wanderer_notifier.core.hulls import Hull, hull_of, picture_of
@@ -21,8 +23,8 @@ _PLAYER_CORPORATIONS = 2_000_000
 """Corporations below are the game's own (wanderer-kills.md 7.2)."""
 
 
-def kill_embed(kill: Kill, send: Send) -> JsonObject:
-    """The embed of *kill* as the channel of *send* should see it."""
+def kill_embed(kill: Kill, send: Send, notable: Sequence[str] = ()) -> JsonObject:
+    """The embed of *kill* as the channel of *send* should see it, with the lines of *notable* items as they are."""
     page, killer = _page(kill), final_blow(kill)
     author: JsonObject = {"name": "Loss" if send.victim_tracked else "Kill"}
     corporation = kill.victim.corporation_id if send.victim_tracked else killer.corporation_id if killer else None
@@ -34,13 +36,18 @@ def kill_embed(kill: Kill, send: Send) -> JsonObject:
         "url": page,
         "color": _color(kill, send),
         "author": author,
-        "description": f"{_sentence(kill, killer)}\n\n{_value_line(kill)}",
+        "description": "\n\n".join(_paragraphs(kill, killer, notable)),
         "fields": [],
         "footer": {"text": f"Killmail ID: {kill.killmail_id}" + (" • reported late" if send.late else "")},
     }
     if (picture := picture_of(kill.victim)) is not None:
         embed["thumbnail"] = {"url": picture}
     return embed
+
+
+def _paragraphs(kill: Kill, killer: Attacker | None, notable: Sequence[str]) -> list[str]:
+    section = ["\n".join(["**Notable Items:**", *notable])] if notable else []
+    return [_sentence(kill, killer), *section, _value_line(kill)]
 
 
 def kill_sentence(kill: Kill, send: Send) -> str:

@@ -72,9 +72,12 @@ def render_text(event: Kill | Change, send: Send) -> Message:
     return _message(text, (), send)
 
 
-def render_kill(kill: Kill, send: Send) -> Message:
-    """A kill (3.2): red `Loss` for a tracked victim, green for a tracked attacker, else coloured by value."""
-    return _message("", (kill_embed(kill, send),), send)
+def render_kill(kill: Kill, send: Send, notable: Sequence[str] = ()) -> Message:
+    """A kill (3.2): red `Loss` for a tracked victim, green for a tracked attacker, else coloured by value.
+
+    *notable* are the lines of its notable items (`core.notable.lines`).
+    """
+    return _message("", (kill_embed(kill, send, notable),), send)
 
 
 def render_system(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import structlog
 import trio
@@ -17,11 +17,18 @@ from wanderer_notifier.core.outcome import LookBack, Outcome
 from wanderer_notifier.core.rules import Kind
 from wanderer_notifier.delivery.token import TokenGate
 from wanderer_notifier.runtime.health import Component
-from wanderer_notifier.state.outbox import Row
+from wanderer_notifier.state.outbox import Look, Row
 from wanderer_notifier.state.store import Store, StoreError
 
 log = structlog.get_logger("delivery")
 T = TypeVar("T")
+
+
+class Compose(Protocol):
+    """`Composer.compose`: how a row reads by a given moment of Trio's clock."""
+
+    async def __call__(self, row: Row, *, until: float) -> Look: ...
+
 
 Result: TypeAlias = Literal[
     # final
@@ -86,7 +93,11 @@ class Bench:
         primary: str | None,
         wake: Callable[[tuple[str, ...]], None],
         stop: trio.Event,
+        compose: Compose | None = None,
     ) -> None:
+        self.compose = compose
+        self.went_out: Callable[[], None] = lambda: None
+        """Called after a message was sent; it may be due for an edit."""
         self.post, self.look_back, self.now, self.roll = post, look_back, now, roll
         self.primary, self.wake, self.stop = primary, wake, stop
         self.token = TokenGate()

@@ -11,10 +11,12 @@ import trio
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.outcome import LookBack, Outcome
-from wanderer_notifier.delivery.bench import Bench, Delivered
+from wanderer_notifier.delivery.bench import Bench, Compose, Delivered
+from wanderer_notifier.delivery.edits import Edited, EditMessage, Editor
 from wanderer_notifier.delivery.worker import Worker
 from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.state import closures, outbox, overflow
+from wanderer_notifier.state.outbox import Row
 from wanderer_notifier.state.store import Store
 
 __all__ = ["Delivered", "Delivery"]
@@ -38,6 +40,9 @@ class Delivery:
         part: shows whether Discord takes messages, and which channels are closed.
         observe: told of every attempt and every end.
         primary: the channel that hears when another one is closed.
+        compose: makes a message anew from its row before it is sent; None: it goes out as it was decided.
+        edit: completes a message that went out with something missing (`DiscordRest.edit`); None: it stays so.
+        observe_edit: told of every attempt to complete a message.
     """
 
     def __init__(
@@ -51,7 +56,11 @@ class Delivery:
         part: Component,
         observe: Callable[[Delivered], None] = lambda result: None,
         primary: str | None = None,
+        compose: Compose | None = None,
+        edit: EditMessage | None = None,
+        observe_edit: Callable[[Row, Edited], None] = lambda row, became: None,
     ) -> None:
+        self._compose, self._edit, self._observe_edit = compose, edit, observe_edit
         self._store, self._post, self._look_back = store, post, look_back
         self._now, self._roll, self._part, self._observe, self._primary = now, roll, part, observe, primary
         self._workers: dict[str, Worker] = {}
@@ -81,6 +90,7 @@ class Delivery:
             primary=self._primary,
             wake=self.wake,
             stop=stop,
+            compose=self._compose,
         )
         self._workers.clear()
         interrupted = await bench.write(outbox.recover)
@@ -89,6 +99,15 @@ class Delivery:
         for closed in await bench.read(closures.closures):
             bench.closed(closed.channel, closed.reason)
         bench.ready()
+        async with trio.open_nursery() as around:
+            if self._compose is not None and self._edit is not None:
+                editor = Editor(bench, compose=self._compose, edit=self._edit, observe=self._observe_edit)
+                bench.went_out = editor.wake
+                around.start_soon(editor.run, name="delivery: edits")
+            await self._send(bench, stop)
+            around.cancel_scope.cancel(reason="all is sent")  # what is due for an edit is so at the next start
+
+    async def _send(self, bench: Bench, stop: trio.Event) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._pass_on, stop, bench, name="delivery: stop")
             while True:

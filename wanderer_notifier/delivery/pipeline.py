@@ -13,7 +13,7 @@ from datetime import datetime
 
 import structlog
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 
 from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.events import Arrival, KillArrived, MapEventArrived
@@ -26,7 +26,7 @@ from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import describe
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.state import decisions, memory, outbox, parked
+from wanderer_notifier.state import bodies, decisions, memory, outbox, parked
 from wanderer_notifier.state.feed_marks import set_complete_until
 from wanderer_notifier.state.outbox import NewRow
 from wanderer_notifier.state.store import Store, StoreError
@@ -71,7 +71,9 @@ class Pipeline:
         wake: Callable[[Iterable[str]], None],
         roll: Callable[[], float],
         rich: RichLimit | None = None,
+        bodiless: Callable[[], None] = lambda: None,
     ) -> None:
+        self._bodiless = bodiless
         self._rich = rich or RichLimit(lambda: "valid")
         self._store, self._rules, self._known = store, rules, known
         self._first_start, self._now, self._metrics = first_start, now, metrics
@@ -114,6 +116,8 @@ class Pipeline:
             self._cursors[made.slug] = made.cursor
         if done.queued:
             self._wake({row.channel for row in done.queued})
+        if made.bodiless is not None:
+            self._bodiless()
         self._report(arrival, made, done)
 
     async def _commit(self, arrival: Arrival, made: Plan) -> Committed:
@@ -147,6 +151,11 @@ class Pipeline:
             memory.set_cursor(conn, cursor_name(made.slug), made.cursor)
         if made.heard is not None:
             set_complete_until(conn, made.heard.feed, made.heard.until)
+        if made.found is not None:
+            bodies.settle(conn, made.found)
+        if made.bodiless is not None and not bodies.seek(conn, made.bodiless):
+            made = evolve(park(arrival, "too many kills without a body"), replayed=made.replayed)
+            self._metrics.parked.labels("kill").inc()
         if made.parked is not None:
             kept = made.parked
             parked.park(conn, kept.kind, kept.raw, kept.error, moment, kept.context)

@@ -22,6 +22,7 @@ from wanderer_notifier.core.events import (
     KillSource,
     MapEventArrived,
     MapLoaded,
+    Party,
     Replayed,
     SystemRemoved,
 )
@@ -31,6 +32,8 @@ from wanderer_notifier.core.render import render, render_text
 from wanderer_notifier.core.rules import Rules, Send, Skip, Verdict, decide_change, judge_kill
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.replay import context_of
+from wanderer_notifier.delivery.sources import change_source, kill_source
+from wanderer_notifier.state.bodies import Bodiless
 from wanderer_notifier.state.outbox import NewRow
 
 
@@ -84,6 +87,10 @@ class Plan:
     parked: Parked | None = None
     event: Literal["ok", "ignored", "malformed"] | None = None
     """How a map event was understood."""
+    bodiless: Bodiless | None = None
+    """A kill of which only id and hash came: its body is to be fetched first."""
+    found: int | None = None
+    """The kill whose body was looked for, now that this is over."""
     replayed: int | None = None
     """The parked event that this is the second try of."""
 
@@ -91,6 +98,8 @@ class Plan:
         """What came of it, in words for whoever asked for a second try; *queued* of its rows were new."""
         if self.parked is not None:
             return f"failed again: {self.parked.error}"
+        if self.bodiless is not None:
+            return "not decided: its body is being fetched"
         if queued:
             return f"decided: {queued} message{'' if queued == 1 else 's'} queued"
         if self.rows:
@@ -146,19 +155,41 @@ def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetim
     try:
         kill = parse_kill(arrival.raw, arrival.system_id)
     except BadKillmail as bad:
-        return park(arrival, str(bad))
+        if bad.killmail_id is not None and bad.hash is not None and arrival.sought is None:
+            return _seek_body(arrival, bad.killmail_id, bad.hash)
+        ended = f" (its body: {arrival.sought})" if arrival.sought is not None else ""
+        return evolve(park(arrival, f"{bad}{ended}"), found=bad.killmail_id if arrival.sought is not None else None)
+    if arrival.sought is None and kill.hash is not None and _is_reference(kill):
+        return _seek_body(arrival, kill.killmail_id, kill.hash)
     judgement = judge_kill(kill, arrival.source, rules, known, now=now, first_start=first_start)
     verdicts = judgement.verdicts
-    source = {"raw": arrival.raw, "system_id": arrival.system_id}
     rows = tuple(
-        evolve(_new_row(kill, verdict, arrival.received_at), source=source)
+        _new_row(kill, verdict, arrival.received_at, kill_source(arrival, verdict))
         for verdict in verdicts
         if isinstance(verdict, Send)
     )
     age_s = (arrival.received_at - kill.time).total_seconds() if kill.time else None
     outcome = decision_record(kill, judgement, received_at=arrival.received_at)
     decision = Decision(kill.killmail_id, arrival.source, age_s, verdicts, outcome, arrival.raw)
-    return Plan(rows=rows, decision=decision, heard=_heard_with(arrival))
+    found = kill.killmail_id if arrival.sought is not None else None
+    return Plan(rows=rows, decision=decision, heard=_heard_with(arrival), found=found)
+
+
+def _is_reference(kill: Kill) -> bool:
+    """Whether nothing of the mail itself is there (cases.md K22)."""
+    return kill.time is None and not kill.attackers and kill.victim == Party()
+
+
+def _seek_body(arrival: KillArrived, killmail_id: int, mail_hash: str) -> Plan:
+    bodiless = Bodiless(
+        killmail_id=killmail_id,
+        hash=mail_hash,
+        raw=arrival.raw,
+        system_id=arrival.system_id,
+        source=arrival.source,
+        received_at=arrival.received_at,
+    )
+    return Plan(bodiless=bodiless, heard=_heard_with(arrival))
 
 
 def _heard_with(arrival: KillArrived) -> FeedHeard | None:
@@ -189,7 +220,7 @@ def _plan_changes(
     for change in changes:
         for verdict in decide_change(change, rules, now=now, first_start=first_start):
             if isinstance(verdict, Send):
-                rows.append(_new_row(change, verdict, received_at))
+                rows.append(_new_row(change, verdict, received_at, change_source(change, verdict)))
             else:
                 skipped.append(verdict)
         if isinstance(change, SystemRemoved):
@@ -199,7 +230,7 @@ def _plan_changes(
     return Plan(rows=tuple(rows), releases=tuple(releases), skipped=tuple(skipped), slug=slug)
 
 
-def _new_row(subject: Kill | Change, send: Send, received_at: datetime) -> NewRow:
+def _new_row(subject: Kill | Change, send: Send, received_at: datetime, source: JsonObject) -> NewRow:
     # A kill is told once for all time, so its nonce follows from the claim alone. A system may leave and come back
     # within Discord's nonce window: there the moment belongs to what is told, or the second message would vanish.
     moment = "" if send.kind == "kill" else f"@{received_at.timestamp()}"
@@ -214,4 +245,5 @@ def _new_row(subject: Kill | Change, send: Send, received_at: datetime) -> NewRo
         nonce=nonce_for(send.claim, send.channel + moment),
         expires_at=send.expires_at,
         received_at=received_at,
+        source=source,
     )

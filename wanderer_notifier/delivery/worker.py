@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 import trio
+from attrs import evolve
 
 from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.outcome import (
@@ -31,7 +32,7 @@ from wanderer_notifier.delivery.doubt import Doubt
 from wanderer_notifier.delivery.token import PROBE_S
 from wanderer_notifier.state import closures, outbox, overflow
 from wanderer_notifier.state.closures import Closure
-from wanderer_notifier.state.outbox import Row, nonce_for
+from wanderer_notifier.state.outbox import Look, Row, nonce_for
 
 log = structlog.get_logger("delivery")
 
@@ -40,6 +41,7 @@ CLOSED = Backoff(first_s=60.0, cap_s=600.0)
 LONGEST_REST_S = 600.0  # a pause noted by a former process counts for no longer: its clock may have been wrong
 ABANDONED_S = 90.0  # three times as long as a post may take
 OTHERS_S = 2.0
+NAMES_S = 2.0  # from its arrival on a message waits for names as long as this (design.md 5.12)
 LONGEST_LOOK_S = 0.05  # the wall clock may stand or step back; looking at it again must not become a busy loop
 
 
@@ -147,9 +149,12 @@ class Worker:
                 if not await self._may_repeat(row, there):
                     return True
                 unverified = there.reason if isinstance(there, CannotLook) else None
+            look = await self._compose(row)
             began = trio.current_time()
-            if not await self._bench.write(partial(outbox.begin, row_id=row.id, now=self._bench.now())):
+            if not await self._bench.write(partial(outbox.begin, row_id=row.id, now=self._bench.now(), look=look)):
                 return True  # another process took or settled it
+            if look is not None:
+                row = evolve(row, body=look.body, fallback=look.fallback)
             became = await self._post(row)
             if unverified is not None and isinstance(became, Accepted | Unknown):
                 await self._count_unverified(row, unverified)
@@ -157,6 +162,18 @@ class Worker:
         finally:
             self._bench.token.undecided()
         return True
+
+    async def _compose(self, row: Row) -> Look | None:
+        """How the row reads now; what may be in the channel already must be repeated as it was."""
+        if self._bench.compose is None or row.reduced or row.first_unknown_at is not None:
+            return None
+        age_s = (self._bench.now() - row.received_at).total_seconds()
+        wait_s = NAMES_S - age_s if 0.0 <= age_s < NAMES_S else 0.0
+        try:
+            return await self._bench.compose(row, until=trio.current_time() + wait_s)
+        except Exception:  # a bug of ours must not hold back the message: it goes out as it was decided
+            log.exception("compose_failed", channel=self.channel, row=row.id)
+            return None
 
     async def _post(self, row: Row) -> Outcome:
         try:
@@ -231,6 +248,7 @@ class Worker:
         self._bench.closed(self.channel, None)
         self._bench.answered()
         self._bench.tell(row, result)
+        self._bench.went_out()
 
     async def _again(self, row: Row, result: Result, reason: str, pause_s: float, *, unknown: bool) -> None:
         next_at = self._bench.now() + timedelta(seconds=pause_s)

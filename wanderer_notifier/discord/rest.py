@@ -33,6 +33,7 @@ from wanderer_notifier.wire.limits import Alarm, Limits, Refused
 log = structlog.get_logger("discord")
 
 POST = "POST /channels/{c}/messages"
+EDIT = "PATCH /channels/{c}/messages/{m}"
 GET = "GET /channels/{c}/messages"
 ME = "GET /users/@me"
 CHANNEL = "GET /channels/{c}"
@@ -106,6 +107,26 @@ class DiscordRest:
         if isinstance(became, Accepted) and body.get("embeds") and answer.value.get("embeds") == []:
             log.warning("embeds_removed", channel=channel, advice="grant the permission Embed Links")
         return became
+
+    async def edit(self, channel: str, message_id: str, body: JsonObject) -> Outcome:
+        """One attempt to make a message of ours read like *body*; repeating it is harmless. Ends within 30 s.
+
+        Nobody is notified by an edit, yet a mention in it stays one only while *body* allows it.
+        """
+        try:
+            body = sendable({"content": None, "embeds": [], **body})  # what is left out would stay as it was
+        except ValueError as error:
+            return Rejected(f"cannot be written as JSON: {error}")
+        path = f"/channels/{channel}/messages/{message_id}"
+        try:
+            answer, refused = await self._call("PATCH", EDIT, path, channel, json=body)
+        except _NotYet as wait:
+            return Limited(wait.seconds, self._limits.holder(trio.current_time()))
+        except NotReached as error:
+            return NotSent(str(error))
+        except NetError as error:
+            return Unknown(str(error))
+        return outcome(answer) if refused is None else Limited(refused.wait_s, refused.scope)
 
     async def look_back(self, channel: str, body: JsonObject, since: datetime) -> LookBack:
         """Whether *body*, first tried at *since*, stands in *channel*; reads up to four pages of its history."""

@@ -49,6 +49,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX outbox_waiting ON outbox (channel, id) WHERE state IN ('queued', 'sending')",
         "CREATE INDEX outbox_by_kind ON outbox (kind <> 'kill', id) WHERE state = 'queued'",
+        "CREATE INDEX outbox_by_claim ON outbox (claim)",
         "CREATE INDEX outbox_done ON outbox (done_at) WHERE state IN ('sent', 'dead')",
         "CREATE INDEX outbox_to_edit ON outbox (id) WHERE state = 'sent' AND edit = 'due'",
         "CREATE INDEX outbox_untold ON outbox (channel) WHERE state = 'dead' AND reason = 'overflow' AND told < 3",

@@ -22,6 +22,7 @@ __all__ = [
     "claimed",
     "counts",
     "dead",
+    "drop",
     "edited",
     "edits_due",
     "enqueue",
@@ -36,6 +37,7 @@ __all__ = [
     "revive",
     "row",
     "rows",
+    "rows_of",
     "sent",
 ]
 
@@ -233,6 +235,26 @@ def rows(conn: sqlite3.Connection, state: RowState | None = None, limit: int = 1
 def row(conn: sqlite3.Connection, row_id: int) -> Row | None:
     """The row with that id."""
     return next(read_rows(conn.execute("SELECT * FROM outbox WHERE id = ?", (row_id,))), None)
+
+
+def rows_of(conn: sqlite3.Connection, claim: str) -> tuple[Row, ...]:
+    """What became of *claim* in every channel, oldest first."""
+    return tuple(read_rows(conn.execute("SELECT * FROM outbox WHERE claim = ? ORDER BY id", (claim,))))
+
+
+def drop(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> RowState | None:
+    """Give up a waiting row, or forget a dead one (its claim stays); the state it had, None when there is no such row.
+
+    A row that is being sent or was sent stays as it is.
+    """
+    found = row(conn, row_id)
+    if found is None:
+        return None
+    if found.state == "queued":
+        dead(conn, row_id, reason, now)
+    elif found.state == "dead":
+        conn.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
+    return found.state
 
 
 # --- looking after ------------------------------------------------------------------------------------------------

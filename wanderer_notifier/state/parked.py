@@ -106,7 +106,7 @@ def ask(conn: sqlite3.Connection, number: int, now: datetime) -> bool:
     found = conn.execute(
         """
         UPDATE parked SET asked_at = ?, settled_at = NULL, result = NULL
-        WHERE id = ? AND complete AND kind <> 'map_list'
+        WHERE id = ? AND complete AND kind IN ('kill', 'map_event')
         """,
         (now.timestamp(), number),
     )
