@@ -32,7 +32,7 @@ DEPLOYABLES = frozenset(
         33476, 33477, 33478,  # cynosural inhibitor, siphons
     }
 )  # fmt: skip
-_MOBILE = "mobile "
+_MOBILE = "mobile"
 """All but a few deployables are called so; the list above need not know every type of tomorrow."""
 
 
@@ -40,7 +40,7 @@ def hull_of(party: Party) -> Hull:
     """What *party* flies, or is; a type that nobody knows counts as a ship (cases.md K50)."""
     if party.ship_type_id in STRUCTURES:
         return "structure"
-    if party.ship_type_id in DEPLOYABLES or _MOBILE in (party.ship_name or "").lower() + " ":
+    if party.ship_type_id in DEPLOYABLES or _MOBILE in (party.ship_name or "").lower().split():
         return "deployable"
     return "ship"
 
