@@ -616,11 +616,14 @@ async def test_the_same_over_tcp(nursery: trio.Nursery) -> None:
     with trio.fail_after(20):
         await until(feed, lambda: len(feed.joined) == 1)
         feed.push(kill(world))
-        assert [isinstance(await arrivals.receive(), KillArrived) for _ in range(4)] == [True] * 4
+        received = 0
+        while received < 4:
+            received += isinstance(await arrivals.receive(), KillArrived)
         feed.cut_all()
         await until(feed, lambda: len(feed.joined) == 1)
         feed.push(kill(world))
-        assert isinstance(await arrivals.receive(), KillArrived)
+        while not isinstance(await arrivals.receive(), KillArrived):
+            pass
 
 
 @pytest.mark.skipif(not CAPTURES.exists(), reason="no captures beside the repository")
