@@ -28,6 +28,7 @@ from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
 from wanderer_notifier.delivery.replay import replay_asked
 from wanderer_notifier.discord.rest import DiscordRest, identify
 from wanderer_notifier.feeds.kill_audience import AudienceName
+from wanderer_notifier.feeds.kill_rest import KillRest
 from wanderer_notifier.feeds.kills import follow_kills
 from wanderer_notifier.feeds.maps import MapSource, follow_map
 from wanderer_notifier.net.client import Upstream
@@ -38,6 +39,7 @@ from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import BudgetSpent, describe, run_essential
 from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state import memory
+from wanderer_notifier.state.feed_marks import complete_until
 from wanderer_notifier.state.store import Store, StoreError
 from wanderer_notifier.web.app import listen, make_app, serve
 from wanderer_notifier.web.views import Snapshot
@@ -126,7 +128,7 @@ class _Service:
     async def run(self, task_status: trio.TaskStatus[int]) -> int:
         settings = self.settings
         await self.store.write(self._remember)
-        discord, map_api = self._discord_api(), self._map_api()
+        discord, map_api, kill_api = self._discord_api(), self._map_api(), self._kill_api()
         rest = DiscordRest(discord, roll=self.roll)
         delivery = Delivery(
             self.store,
@@ -179,7 +181,7 @@ class _Service:
                     task_status.started(port)
                     async with trio.open_nursery() as work:
                         work.start_soon(self._essential, "delivery", partial(delivery.run, stop=drained))
-                        work.start_soon(self._run_feeds, intake, arrivals_in, map_api, pipeline)
+                        work.start_soon(self._run_feeds, intake, arrivals_in, map_api, kill_api, pipeline)
                         self.vitals.running = True
                         await self._essential("pipeline", partial(pipeline.run, arrivals_out))
                         drained.set()  # nothing will be queued any more: delivery may end when it has sent what it can
@@ -189,6 +191,7 @@ class _Service:
             with trio.CancelScope(shield=True):
                 await discord.aclose()
                 await map_api.aclose()
+                await kill_api.aclose()
         return await self._farewell(ending)
 
     # --- parts ---
@@ -202,6 +205,7 @@ class _Service:
         self.known.set(Tracking(maps={slug: state for slug, state in stored.maps.items() if slug in slugs}))
         self._publish_wanted(self.known.value)
         self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in slugs}
+        self.feed_marks = complete_until(conn)
         # A list without a stream is as good as a sign of life: nothing was missing when it had been read.
         self.last_heard = {
             slug: max(filter(None, (memory.last_heard(conn, slug), self._read_at(slug))), default=None)
@@ -219,6 +223,17 @@ class _Service:
             discord.api_url,
             dial=self.dial,
             headers=identify(discord.token.reveal(), __version__, ABOUT),
+            observe=self.metrics.http_done,
+            roll=self.roll,
+        )
+
+    def _kill_api(self) -> Upstream:
+        return Upstream(
+            "kills",
+            self.settings.kills.rest_url,
+            dial=self.dial,
+            headers={"User-Agent": f"wanderer-notifier/{__version__} (+{ABOUT})"},
+            total_s=30.0,
             observe=self.metrics.http_done,
             roll=self.roll,
         )
@@ -280,6 +295,7 @@ class _Service:
         intake: trio.CancelScope,
         arrivals: trio.MemorySendChannel[Arrival],
         map_api: Upstream,
+        kill_api: Upstream,
         pipeline: Pipeline,
     ) -> None:
         """All feeds until *intake* is cancelled; closing *arrivals* then lets the pipeline run dry and end."""
@@ -290,6 +306,7 @@ class _Service:
                     feeds.start_soon(partial(replay_asked, self.store, arrivals, now=self.now), name="replay")
                     for slug in (each.slug for each in settings.rules.maps):
                         feeds.start_soon(self._follow_map, slug, map_api, pipeline, arrivals, name=f"map {slug}")
+                    rest = KillRest(kill_api)
                     audiences: dict[AudienceName, Watch[frozenset[int]]]
                     audiences = {"systems": self.systems, "characters": self.characters}
                     for audience, wanted in audiences.items():
@@ -303,6 +320,11 @@ class _Service:
                             component=self.health.component,
                             now=self.now,
                             roll=self.roll,
+                            metrics=self.metrics,
+                            rest=rest,
+                            marks=self.feed_marks,
+                            first_start=self.first_start,
+                            max_age_s=settings.rules.max_kill_age_s,
                         )
                         feeds.start_soon(follow, name=f"kill feed: {audience}")
 
