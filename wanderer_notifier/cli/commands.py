@@ -14,11 +14,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wanderer_notifier import __version__
 from wanderer_notifier.config.load import ConfigError, load
 from wanderer_notifier.config.report import check_config
 from wanderer_notifier.config.settings import Settings
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EX_CONFIG = 78
 HEALTH_TIMEOUT_S = 2.0
@@ -41,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     print(f"configuration warning: {warning}", file=sys.stderr)
                 print(error, file=sys.stderr)
                 return EX_CONFIG
+            if command in ("why", "outbox", "parked"):
+                return _look_after(command, arguments, settings)
             if command == "check-config":
                 print(check_config(settings))
                 return 0
@@ -60,8 +66,54 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check-config", help="show the effective settings with their source, or every problem")
     health = commands.add_parser("health", help="ask the running service how it is (container health check)")
     health.add_argument("--ready", action="store_true", help="ask for readiness, upstreams included")
+    _looking_after(commands)
     parser.set_defaults(command="run")
     return parser
+
+
+def _looking_after(commands: Commands) -> None:
+    why = commands.add_parser(
+        "why", help="explain what was decided about a kill and how its delivery went, or what would be decided"
+    )
+    which = why.add_mutually_exclusive_group(required=True)
+    which.add_argument("kill_id", type=int, nargs="?", metavar="KILL_ID", help="the number in its zKillboard address")
+    which.add_argument(
+        "--simulate", metavar="FILE", help="run a killmail file (JSON; - for standard input) through the current rules"
+    )
+    why.add_argument(
+        "--source", choices=("live", "preload", "cached", "poll"), default="live", help="with --simulate: how it came"
+    )
+    why.add_argument("--fresh", action="store_true", help="with --simulate: as if it had happened a minute ago")
+    why.add_argument("--json", action="store_true", help="for another program")
+
+    about = "the messages that wait, went out or were given up (events that could not be read: see `parked`)"
+    rows = commands.add_parser("outbox", help=about, description=about).add_subparsers(
+        dest="action", metavar="ACTION", required=True
+    )
+    listing = rows.add_parser("list", help="the newest messages and what became of them")
+    listing.add_argument("--state", choices=("queued", "sending", "sent", "dead"), help="only those")
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    listing.add_argument("--json", action="store_true", help="for another program")
+    rows.add_parser("retry", help="send a message that was given up").add_argument("id", type=int, metavar="ID")
+    rows.add_parser("drop", help="do not send a waiting message; forget one that was given up").add_argument(
+        "id", type=int, metavar="ID"
+    )
+
+    about = "the events that could not be digested; replaying needs the running service"
+    events = commands.add_parser("parked", help=about, description=about).add_subparsers(
+        dest="action", metavar="ACTION", required=True
+    )
+    events.add_parser("list", help="all of them").add_argument(
+        "--json", action="store_true", help="for another program"
+    )
+    events.add_parser("show", help="one of them, whole").add_argument("id", type=int, metavar="ID")
+    for name, what in (
+        ("replay", "decide it again, as if it arrived now (after an update, say)"),
+        ("drop", "forget it"),
+    ):
+        chosen = events.add_parser(name, help=what).add_mutually_exclusive_group(required=True)
+        chosen.add_argument("id", type=int, nargs="?", metavar="ID")
+        chosen.add_argument("--all", action="store_true", help="every one")
 
 
 def _positive(text: str) -> float:
@@ -69,6 +121,18 @@ def _positive(text: str) -> float:
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError("must be greater than 0")
     return value
+
+
+def _look_after(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    from wanderer_notifier.cli import outbox, parked, why  # imported late, like the service
+    from wanderer_notifier.state.store import StoreError
+
+    act = {"why": why.main, "outbox": outbox.main, "parked": parked.main}[command]
+    try:
+        return act(arguments, settings)
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _run(settings: Settings) -> int:

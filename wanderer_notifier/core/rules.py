@@ -130,7 +130,7 @@ def _match(case: Case, one: MapRules, tracking: Tracking, trail: Trail) -> Match
     refusal = None
     if system is not None:
         candidate = Candidate(system=system, one=one, priority=case.rules.priority, more_names=(kill.system_name,))
-        if (refusal := trail.walk(SYSTEM_FILTERS, candidate, slug)) is not None:
+        if (refusal := trail.walk(SYSTEM_FILTERS, candidate, slug, effect="system")) is not None:
             system = None
     wanted = tracked - one.character_exclude
     victim, ours = kill.victim.character_id, wanted & case.pilots

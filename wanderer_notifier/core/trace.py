@@ -9,8 +9,9 @@ from attrs import field, frozen
 
 S = TypeVar("S")
 
-Effect = Literal["needed", "reason", "none"]
-"""What a check is for: every `needed` one must pass; of the `reason`s to care one suffices; `none` only informs."""
+Effect = Literal["needed", "reason", "system", "none"]
+"""What a check is for: every `needed` one must pass; of the `reason`s to care one suffices; a `system` one that does
+not pass takes the system out of these reasons; `none` only informs."""
 
 
 @frozen(kw_only=True)
@@ -47,10 +48,12 @@ class Trail:
         self._checks.append(Check(rule=rule, passed=passed, seen=seen, slug=slug, effect=effect))
         return passed
 
-    def walk(self, gates: Sequence[Gate[S]], subject: S, slug: str | None = None) -> str | None:
+    def walk(
+        self, gates: Sequence[Gate[S]], subject: S, slug: str | None = None, *, effect: Effect = "needed"
+    ) -> str | None:
         """The reason of the first of *gates* that does not let *subject* pass; None when all do."""
         for gate in gates:
-            if not self.note(gate.rule, gate.passes(subject), gate.seen(subject), slug):
+            if not self.note(gate.rule, gate.passes(subject), gate.seen(subject), slug, effect=effect):
                 return gate.reason
         return None
 
