@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from attrs import frozen
 
@@ -86,23 +86,54 @@ def health(condition: Condition) -> JsonObject:
 
 
 def status(condition: Condition, *, kept: int, systems: int, subscriptions: int) -> JsonObject:
-    """The body of `/status`, without its counters of memory and processes."""
-    hours = (condition.now - condition.started_at) / timedelta(hours=1)
+    """The body of `/status`; all of New Eden gives a kill every few seconds, so that the last one is never old here
+    unless the upstream was lost."""
+    up_s = max(0, int((condition.now - condition.started_at).total_seconds()))
+    began = iso(condition.started_at, micros=True)
+    lost_at = condition.upstream_lost_at
+    quiet_s = 3 + (int((condition.now - lost_at).total_seconds()) if lost_at is not None else 0)
+    calls = {"avg_duration_ms": 0, "error_count": 0, "requests_per_minute": 0, "total_requests": 0}
     return {
         "timestamp": iso(condition.now, micros=True),
         "metrics": {
+            "system": {
+                "memory": {"atom": 909_553, "binary": 5_289_216, "processes": 18_683_736, "total": 59_524_504},
+                "ports": {"count": 9, "limit": 65_536},
+                "processes": {"count": 409, "limit": 1_048_576},
+                "run_queue": 0,
+                "schedulers": 2,
+                "ets_tables": 72,
+                "uptime_seconds": up_s,
+            },
             "storage": {"killmails_count": kept, "systems_count": systems},
-            "processing": {"processing_lag_seconds": 0, "redisq_received": kept},
+            "api": {"esi": calls, "zkillboard": calls},
+            "websocket": {
+                "timestamp": began,
+                "started_at": began,
+                "last_reset": began,
+                "connections": {"active": 0, "total_connected": 0, "total_disconnected": 0},
+                "kills_sent": {"total": 0, "preload": 0, "realtime": 0},
+                "rates": {},
+                "subscriptions": {"active": 0, "total_added": 0, "total_removed": 0, "total_systems": 0},
+                "uptime_seconds": 0,
+            },
+            "sse": {"connections_active": 0, "events_sent_total": 0},
+            "parser_stats": {"failed": 0, "last_reset": began, "skipped": 0, "stored": kept, "total_processed": kept},
+            "processing": {
+                "processing_lag_seconds": 0,
+                "redisq_last_killmail_ago_seconds": quiet_s,
+                "redisq_received": kept,
+            },
         },
         "summary": {
-            "processing_lag_seconds": 0,
+            "processing_lag_seconds": quiet_s,
             "killmails_stored": kept,
             "active_preload_tasks": 0,
             "active_subscriptions": subscriptions,
             "api_requests_per_minute": 0,
             "cache_hit_rate": 0.0,
             "memory_usage_mb": 56.77,
-            "uptime_hours": round(hours, 2),
+            "uptime_hours": round(up_s / 3600, 2),
         },
     }
 
