@@ -107,6 +107,27 @@ def test_the_worst_part_speaks_for_a_check_and_is_named() -> None:
     assert checks["killmail_stream"] == "failed: characters: join refused, down 5s"
 
 
+@pytest.mark.parametrize(("state", "for_s"), [("degraded", 12), ("degraded", 999), ("failed", 5), ("starting", 5)])
+def test_a_kill_feed_that_is_polled_while_its_socket_is_down_is_ok(state: State, for_s: float) -> None:
+    ready, checks, _ = ask(view("killmail_stream:systems", state, "refused", for_s), view("killmail_fallback", "ok"))
+    assert ready
+    assert checks["killmail_stream"] == "ok (fallback)"
+    assert checks["external_services"] == "ok"
+
+
+@pytest.mark.parametrize("fallback", ["disabled", "starting", "failed", "degraded"])
+def test_a_fallback_that_brings_nothing_excuses_nothing(fallback: State) -> None:
+    ready, checks, _ = ask(
+        view("killmail_stream:systems", "degraded", "refused", 999), view("killmail_fallback", fallback)
+    )
+    assert not ready
+    assert checks["killmail_stream"].startswith("failed")
+
+
+def test_a_fallback_is_not_mentioned_while_the_socket_works() -> None:
+    assert ask(view("killmail_stream:systems", "ok"), view("killmail_fallback", "ok"))[1]["killmail_stream"] == "ok"
+
+
 @pytest.mark.parametrize(("uptime_s", "settling"), [(10, True), (59.9, True), (60, False)])
 def test_the_first_minute_only_changes_the_wording(uptime_s: float, settling: bool) -> None:
     result = readiness([view("map_data:home", "starting")], grace_s=120, uptime_s=uptime_s, stopping=False)

@@ -46,6 +46,8 @@ def readiness(parts: Sequence[ComponentView], *, grace_s: float, uptime_s: float
     process. A check without any component is `disabled` and never fails.
     """
     checks = {name: _check(_members(parts, component), grace_s) for name, component in CHECKS.items()}
+    if checks["killmail_stream"] != "ok" and _polling(parts):
+        checks["killmail_stream"] = "ok (fallback)"
     failing = [name for name, words in checks.items() if words.startswith(("failed", "starting"))]
     external = [name for name in failing if name in _EXTERNAL]
     checks["external_services"] = f"failed: {', '.join(external)}" if external else "ok"
@@ -62,6 +64,11 @@ def readiness(parts: Sequence[ComponentView], *, grace_s: float, uptime_s: float
 def degraded(parts: Sequence[ComponentView]) -> tuple[str, ...]:
     """Names of the components that do not work as they should right now."""
     return tuple(part.name for part in parts if part.state in ("degraded", "failed"))
+
+
+def _polling(parts: Sequence[ComponentView]) -> bool:
+    """Whether the kill service is asked for kills while its socket is down, and answers (operations.md 5.3)."""
+    return any(part.name == "killmail_fallback" and part.state == "ok" for part in parts)
 
 
 def _members(parts: Sequence[ComponentView], name: str) -> list[ComponentView]:
