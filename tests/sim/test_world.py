@@ -26,7 +26,7 @@ def headers(environment: dict[str, str]) -> dict[str, str]:
 async def test_everything_answers_on_real_ports_where_the_environment_says(now: Now, nursery: trio.Nursery) -> None:
     world = World(1, now)
     addresses = await nursery.start(world.serve)
-    assert len({port for _, port in addresses.values()}) == len(addresses) == 6
+    assert len({port for _, port in addresses.values()}) == len(addresses) == 7
     env = world.environment()
     async with httpx.AsyncClient(trust_env=False) as client:
         me = await client.get(f"{env['DISCORD_API_URL']}/users/@me", headers=headers(env))

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
 import trio
@@ -27,6 +28,7 @@ CACHED = timedelta(hours=1)
 
 _VERSION = r"/(?:(?:latest|v\d+|dev|legacy)/)?"
 _ONE = re.compile(_VERSION + r"(universe/systems|universe/types|corporations|characters|alliances)/(\d+)/?")
+_MAIL = re.compile(_VERSION + r"killmails/(\d+)/([^/]+)/?")
 _NAMES = re.compile(_VERSION + r"universe/names/?")
 
 
@@ -62,12 +64,20 @@ class Esi(Stub):
     Args:
         now: the wall clock.
         names: what exists; other ids are 404, which counts as an error.
+        kill: the killmail of an id as ESI has it, `zkb` included, or None.
     """
 
-    def __init__(self, *, now: Callable[[], datetime], names: Names = INVENTED) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        names: Names = INVENTED,
+        kill: Callable[[int], JsonObject | None] = lambda killmail_id: None,
+    ) -> None:
         super().__init__()
         self._now = now
         self._names = names
+        self._kill = kill
         self._errors: deque[float] = deque()
 
     async def handle(self, exchange: Exchange) -> None:
@@ -78,14 +88,18 @@ class Esi(Stub):
         if status >= 400:
             self._errors.append(trio.current_time())
         expires = format_datetime(self._now() + CACHED, usegmt=True)
+        content = json.dumps(body).encode()
+        etag = f'W/"{sha256(content).hexdigest()[:32]}"'
+        if status == 200 and exchange.request.headers.get("if-none-match") == etag:
+            status, content = 304, b""
         headers = [
             ("Content-Type", "application/json; charset=UTF-8"),
             ("X-ESI-Error-Limit-Remain", str(max(0, ERRORS_PER_MINUTE - self._recent_errors()))),
             ("X-ESI-Error-Limit-Reset", str(60 - int(trio.current_time() % 60))),
         ]
-        if status == 200:
-            headers += [("Cache-Control", f"public, max-age={CACHED.seconds}"), ("Expires", expires)]
-        await exchange.respond(status, headers, json.dumps(body).encode())
+        if status in (200, 304):
+            headers += [("Cache-Control", f"public, max-age={CACHED.seconds}"), ("Expires", expires), ("ETag", etag)]
+        await exchange.respond(status, headers, content)
 
     def _recent_errors(self) -> int:
         # The budget belongs to the running minute, not to the last sixty seconds.
@@ -99,6 +113,9 @@ class Esi(Stub):
             return 420, {"error": "This software has exceeded the error limit for ESI."}
         if _NAMES.fullmatch(path):
             return self._many(body) if method == "POST" else (405, {"error": "Method not allowed"})
+        mail = _MAIL.fullmatch(path)
+        if mail is not None:
+            return self._mail(int(mail[1]), mail[2])
         one = _ONE.fullmatch(path)
         if one is None:
             return 404, {"error": "Not found"}
@@ -132,6 +149,12 @@ class Esi(Stub):
             case "alliances":
                 return _without(self._names.alliance(number), "alliance_id")
         return None
+
+    def _mail(self, number: int, mail_hash: str) -> tuple[int, object]:
+        kill = self._kill(number)
+        if kill is None or kill["zkb"].get("hash") != mail_hash:
+            return 422, {"error": "Invalid killmail_id and/or killmail_hash"}
+        return 200, {key: value for key, value in kill.items() if key != "zkb"}
 
     def _many(self, body: bytes) -> tuple[int, object]:
         try:

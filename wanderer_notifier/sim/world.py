@@ -9,14 +9,17 @@ from functools import partial
 from random import Random
 
 import trio
+from attrs import evolve
 
 from wanderer_notifier.sim.control import Control
 from wanderer_notifier.sim.discord import Discord
 from wanderer_notifier.sim.discord_guild import Guild, Role
 from wanderer_notifier.sim.discord_messages import Channel
 from wanderer_notifier.sim.door import Door
+from wanderer_notifier.sim.janice import WARES, Janice
 from wanderer_notifier.sim.killfeed import KillFeed
 from wanderer_notifier.sim.killmails import Inventor
+from wanderer_notifier.sim.mapdata import INVENTED
 from wanderer_notifier.sim.mapserver import MapServer
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.sim.stubs import Esi, LicenceManager
@@ -25,6 +28,10 @@ MAP = "home-chain"
 MAP_KEY = "test-map-key-home-chain"
 LICENCE_KEY = "BOT-TESTLICENCE01"
 LICENCE_TOKEN = "test-token-licence-manager"  # noqa: S105
+JANICE_TOKEN = "test-token-janice"  # noqa: S105
+
+NAMES = evolve(INVENTED, ships={**INVENTED.ships, **{number: ware.name for number, ware in WARES.items()}})
+"""What exists: the invented part of New Eden, and what may drop from its wrecks."""
 
 GUILD = "1180000000000000001"
 BOT = "1180000000000000002"
@@ -45,7 +52,7 @@ CHANNELS = {
 }
 """Id and name of each channel, by the kind of news it is for."""
 
-PORTS = {"kills": 4004, "map": 80, "discord": 80, "esi": 80, "licence": 80, "control": 80}
+PORTS = {"kills": 4004, "map": 80, "discord": 80, "esi": 80, "janice": 80, "licence": 80, "control": 80}
 """Where the upstreams are on a network in memory: `kills.sim:4004` and so on."""
 
 
@@ -66,7 +73,8 @@ class World:
         self.discord = Discord(
             now=now, rng=Random(f"{seed} discord"), guild=_guild(), token=TOKEN, application_id=APPLICATION
         )
-        self.esi = Esi(now=now)
+        self.esi = Esi(now=now, names=NAMES, kill=self.killfeed.store.known)
+        self.janice = Janice(token=JANICE_TOKEN)
         self.licence = LicenceManager(key=LICENCE_KEY)
         self.inventor = Inventor(Random(f"{seed} kills"))
         self.control = Control(self)
@@ -75,6 +83,7 @@ class World:
             "map": Door("map", self.maps.handle),
             "discord": Door("discord", self.discord.handle),
             "esi": Door("esi", self.esi.handle),
+            "janice": Door("janice", self.janice.handle),
             "licence": Door("licence", self.licence.handle),
             "control": Door("control", self.control.handle),
         }
@@ -133,6 +142,8 @@ class World:
             "WEBSOCKET_URL": self.url("kills", scheme="ws"),
             "WANDERER_KILLS_URL": self.url("kills"),
             "ESI_URL": self.url("esi"),
+            "JANICE_API_URL": self.url("janice"),
+            "JANICE_API_TOKEN": JANICE_TOKEN,
             "LICENSE_MANAGER_URL": self.url("licence", path="/api"),
             "LICENSE_KEY": LICENCE_KEY,
             "NOTIFIER_API_TOKEN": LICENCE_TOKEN,
