@@ -48,7 +48,10 @@ def test_statics_with_and_without_destinations(statics: object, details: object,
     assert static == SystemStatic(statics=shown)
 
 
-@pytest.mark.parametrize(("security", "read"), [(1, 1.0), ("0.9", 0.9), ("", None), (None, None), ("-1.0", -1.0)])
+@pytest.mark.parametrize(
+    ("security", "read"),
+    [(1, 1.0), ("0.9", 0.9), ("", None), (None, None), ("-1.0", -1.0), (1e308, None), ("-1.1", None)],
+)
 def test_w24_security_as_text_or_number(security: object, read: float | None) -> None:
     assert parse_static({"data": {"security": security}}) == SystemStatic(security=read)
 

@@ -20,12 +20,17 @@ def parse_static(body: object) -> SystemStatic | None:
     return SystemStatic(
         class_title=as_name(data.get("class_title"), 40),
         type_description=as_name(data.get("type_description"), 100),
-        security=as_number(data.get("security")),
+        security=_security(data.get("security")),
         region=as_name(data.get("region_name"), 100),
         effect=as_name(data.get("effect_name"), 100),
         shattered=data.get("is_shattered") is True,
         statics=_statics(data),
     )
+
+
+def _security(value: object) -> float | None:
+    security = as_number(value)
+    return security if security is not None and -1.0 <= security <= 1.0 else None
 
 
 def _statics(data: JsonObject) -> tuple[str, ...]:
