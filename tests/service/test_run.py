@@ -73,7 +73,7 @@ def embed(message: Posted) -> dict[str, Any]:
             "Ship destroyed in Home",
             "Kill",
         ),
-        ("victim", {"system_id": FAR, "victim": PILOT}, "character_kill", "Ship destroyed in System 30000142", "Loss"),
+        ("victim", {"system_id": FAR, "victim": PILOT}, "character_kill", "Ship destroyed in Jita", "Loss"),
         ("attacker", {"system_id": FAR, "attackers": [2147481007, PILOT]}, "character_kill", None, "Kill"),
     ],
 )

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from wanderer_notifier import __version__
+from wanderer_notifier.app.enrichment import Enrichment
 from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start, tick
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
@@ -89,10 +90,12 @@ async def run(
         log.warning("configuration_warning", problem=warning)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = Store.open(settings.data_dir / "notifier.db", run=seams.store_run)
+        store = Store.open(settings.data_dir / "notifier.db", run=seams.store_run, now=seams.now)
     except (OSError, StoreError) as error:
         log.critical("storage_unusable", reason=str(error), data_dir=str(settings.data_dir), uid=os.getuid())
         return EX_OSFILE
+    if store.report.found == "replaced":
+        log.critical("storage_replaced", reason=store.report.reason, set_aside=str(store.report.set_aside))
     try:
         return await _Service(settings, seams, store, redact, stop).run(task_status)
     except* BudgetSpent as group:
@@ -129,7 +132,19 @@ class _Service:
         settings = self.settings
         await self.store.write(self._remember)
         discord, map_api, kill_api = self._discord_api(), self._map_api(), self._kill_api()
-        rest = DiscordRest(discord, roll=self.roll)
+        rest = DiscordRest(discord, roll=self.roll, now=self.now)
+        enrichment = self.enrichment = Enrichment(
+            settings,
+            self.store,
+            dial=self.dial,
+            maps=map_api,
+            kills=kill_api,
+            health=self.health,
+            metrics=self.metrics,
+            now=self.now,
+            roll=self.roll,
+            about=ABOUT,
+        )
         delivery = Delivery(
             self.store,
             post=rest.post,
@@ -139,6 +154,9 @@ class _Service:
             roll=self.roll,
             part=self.health.component("discord_rest"),
             observe=self._delivered,
+            compose=enrichment.composer.compose,
+            edit=rest.edit,
+            observe_edit=enrichment.edited,
         )
         arrivals_in, arrivals_out = trio.open_memory_channel[Arrival](ARRIVALS)
         pipeline = Pipeline(
@@ -153,6 +171,7 @@ class _Service:
             wake=delivery.wake,
             roll=self.roll,
             rich=self.rich,
+            bodiless=enrichment.bodies.wake,
         )
         self._declare()
         intake, web_stop, drained = trio.CancelScope(), trio.Event(), trio.Event()
@@ -177,6 +196,7 @@ class _Service:
                         self.now,
                     )
                     side.start_soon(self._follow_known)
+                    side.start_soon(enrichment.run)
                     side.start_soon(self._tell_status, delivery)
                     task_status.started(port)
                     async with trio.open_nursery() as work:
@@ -189,6 +209,7 @@ class _Service:
                 web_stop.set()
         finally:
             with trio.CancelScope(shield=True):
+                await enrichment.aclose()
                 await discord.aclose()
                 await map_api.aclose()
                 await kill_api.aclose()
@@ -232,7 +253,7 @@ class _Service:
             "kills",
             self.settings.kills.rest_url,
             dial=self.dial,
-            headers={"User-Agent": f"wanderer-notifier/{__version__} (+{ABOUT})"},
+            headers={"user-agent": f"wanderer-notifier/{__version__} (+{ABOUT})"},
             total_s=30.0,
             observe=self.metrics.http_done,
             roll=self.roll,
@@ -241,7 +262,7 @@ class _Service:
     def _map_api(self) -> Upstream:
         headers = {
             "Authorization": f"Bearer {self.settings.map.api_key.reveal()}",
-            "User-Agent": f"wanderer-notifier/{__version__} (+{ABOUT})",
+            "user-agent": f"wanderer-notifier/{__version__} (+{ABOUT})",
         }
         return Upstream(
             "map",
@@ -303,6 +324,7 @@ class _Service:
         async with arrivals:
             with intake:
                 async with trio.open_nursery() as feeds:
+                    feeds.start_soon(self.enrichment.bodies.follow, arrivals, name="kills without body")
                     feeds.start_soon(partial(replay_asked, self.store, arrivals, now=self.now), name="replay")
                     for slug in (each.slug for each in settings.rules.maps):
                         feeds.start_soon(self._follow_map, slug, map_api, pipeline, arrivals, name=f"map {slug}")

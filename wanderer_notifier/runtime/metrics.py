@@ -117,6 +117,17 @@ class Metrics:
             "notifier_feed_recovered", "Events of a gap that were found elsewhere.", ["feed"], registry=registry
         )
 
+        self.lookups = Counter(
+            "notifier_lookups", "Names needed, by how they were had.", ["kind", "result"], registry=registry
+        )
+        self.lookup_entries = Gauge("notifier_lookup_entries", "Answers of others remembered.", registry=registry)
+        self.esi_errors_left = Gauge(
+            "notifier_esi_errors_left", "Errors that ESI forgives before it blocks us.", registry=registry
+        )
+        self.edits = Counter(
+            "notifier_edits", "Attempts to complete sent messages.", ["kind", "result"], registry=registry
+        )
+
     def component_changed(self, view: ComponentView) -> None:
         """Follow one component's change of state."""
         self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))
