@@ -52,12 +52,16 @@ class Story:
         return {notice: self.told[notice] for notice in every if self.told[notice] != self.expected[notice]}
 
 
-def play(seed: int) -> Story:
-    """One story; the same seed tells the same one."""
-    # Trio shuffles its run queue; with its dice seeded a failing story can be told again.
+def repeatable(seed: int) -> None:
+    """Trio shuffles its run queue; with its dice seeded a failing story can be told again."""
     run: Any = trio._core._run
     run._ALLOW_DETERMINISTIC_SCHEDULING = True
     run._r.seed(seed)
+
+
+def play(seed: int) -> Story:
+    """One story; the same seed tells the same one."""
+    repeatable(seed)
     shared_memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as folder:
         return trio.run(_play, seed, Path(folder), clock=MockClock(autojump_threshold=0))
@@ -97,12 +101,12 @@ async def _play(seed: int, folder: Path) -> Story:
         with trio.move_on_after(PATIENCE_S) as patience:
             nursery.start_soon(lives)
             await trio.sleep(61)
-            await world.discord.until(lambda: story.expected.total() == KILLS + 6 and _told(world) >= story.expected)
+            await world.discord.until(lambda: story.expected.total() == KILLS + 6 and told(world) >= story.expected)
         story.virtual_s = trio.current_time()
         if not patience.cancelled_caught:
             await trio.sleep(130)  # a double would come now, after the nonce window
         nursery.cancel_scope.cancel()
-    story.told = _told(world)
+    story.told = told(world)
     return story
 
 
@@ -152,7 +156,8 @@ async def _vex(world: World, rng: Random) -> None:
         rng.choice(misfortunes)()
 
 
-def _told(world: World) -> Counter[str]:
+def told(world: World) -> Counter[str]:
+    """How often each kill, system and rally point was posted, by kind and id."""
     found = Counter[str]()
     for channel in world.discord.guild.channels.values():
         for message in channel.messages:
