@@ -6,6 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from random import Random
 
 import trio
@@ -17,8 +18,10 @@ from wanderer_notifier.sim.discord_guild_rest import GuildRest
 from wanderer_notifier.sim.discord_messages import Channel, Posted
 from wanderer_notifier.sim.discord_routes import Call, Reply, find_route, give, page, upstream_error
 from wanderer_notifier.sim.faults import Broken, Cut, Fault, Faults, Rule, Stall, Status, TooMany, Truncated
+from wanderer_notifier.sim.gateway import FakeGateway
 from wanderer_notifier.sim.http import Exchange, Request
 from wanderer_notifier.sim.ratelimits import limited_body, retry_after_header
+from wanderer_notifier.sim.voice import Voice
 
 JOURNAL = 20_000
 """Requests that are remembered; the oldest go first."""
@@ -62,9 +65,12 @@ class Discord:
         self.guild = guild
         self.token = token
         self.application_id = application_id
-        self.api = Api(now=now, guild=guild, token=token, application_id=application_id, changed=self._notify)
+        self.api = Api(now=now, guild=guild, token=token, application_id=application_id, changed=self.notify)
         self.membership = GuildRest(guild)
         self.api.more |= self.membership.routes()
+        self.gateway = FakeGateway(self, now, rng)
+        self.voice = Voice(guild, partial(self.gateway.dispatch, "VOICE_STATE_UPDATE"))
+        self.api.more |= self.gateway.routes()
         self.faults = Faults(rng)
         self.journal: deque[Seen] = deque(maxlen=JOURNAL)
         self.statuses: Counter[int | None] = Counter()
@@ -108,11 +114,20 @@ class Discord:
         """Take permissions from the bot in one channel."""
         for bit in bits:
             self.channel(channel_id).denied |= bit
+        self.gateway.channel_changed(channel_id)
 
     def allow(self, channel_id: str, *bits: int) -> None:
         """Give them back."""
         for bit in bits:
             self.channel(channel_id).denied &= ~bit
+        self.gateway.channel_changed(channel_id)
+
+    def delete_channel(self, channel_id: str) -> None:
+        """Remove a channel; who is in it hangs up."""
+        self.channel(channel_id).deleted = True
+        for user in [one.user_id for one in self.guild.voice.values() if one.channel_id == channel_id]:
+            self.voice.leave(user)
+        self.gateway.channel_changed(channel_id)
 
     def post_as(self, channel_id: str, user_id: str, content: str) -> Posted:
         """Let somebody else say something."""
@@ -130,6 +145,9 @@ class Discord:
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, or let happen to it what was ordered."""
         request = exchange.request
+        if exchange.wants_websocket:
+            await self.gateway.handle(exchange)
+            return
         call = find_route(request.method, request.path)
         route, channel = (call.route, call.channel) if isinstance(call, Call) else ("", None)
         fault = self.faults.strike(route, channel)
@@ -205,9 +223,10 @@ class Discord:
             )
         )
         self.statuses[reply.status if reply else None] += 1
-        self._notify()
+        self.notify()
 
-    def _notify(self) -> None:
+    def notify(self) -> None:
+        """Something happened; who waits in `until` asks again."""
         self._changed.unpark_all()
 
 

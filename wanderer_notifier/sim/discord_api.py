@@ -129,9 +129,6 @@ class Api:
         if elsewhere is not None:
             return elsewhere(call, request, at)
         match call.route:
-            case "GET /gateway/bot":
-                budget = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-                return give({"url": gateway_url(request), "shards": 1, "session_start_limit": budget})
             case "GET /users/@me":
                 return give(self.guild.bot)
             case "GET /applications/@me" | "GET /oauth2/applications/@me":

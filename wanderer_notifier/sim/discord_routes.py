@@ -13,7 +13,7 @@ from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.ratelimits import HeaderList
 
 OPEN = ("POST /interactions/", "POST /webhooks/", "GET /webhooks/", "PATCH /webhooks/", "DELETE /webhooks/")
-"""Routes whose token in the path is the credential (discord.md 2.2): no header of ours, and free of the global limit."""
+"""Routes whose token in the path is the credential (discord.md 2.2): no header of ours, no global limit."""
 
 VIA = ("Via", "1.1 google")
 """On every answer that comes from Discord itself; clients take a 429 without it for a block by the edge."""

@@ -122,17 +122,19 @@ class Exchange:
         max_message_size: int = 2**20,
         message_queue_size: int = 64,
         on_bytes: Callable[[], None] = lambda: None,
+        through: Callable[[trio.abc.Stream], trio.abc.Stream] = lambda stream: stream,
     ) -> trio_websocket.WebSocketRequest:
         """Hand the connection to a WebSocket, which lives until the handler returns; call `accept()` on the result.
 
-        *on_bytes* is called whenever anything arrives, pings included. Raises `Gone` after answering 400 when the
+        *on_bytes* is called whenever anything arrives, pings included. *through* may put something of its own between
+        the WebSocket and the connection, to misbehave below the protocol. Raises `Gone` after answering 400 when the
         request is not a WebSocket handshake.
         """
         if not self.wants_websocket:
             await self.respond(400, [("connection", "close")], b"not a WebSocket handshake")
             raise Gone("not a WebSocket handshake")
         self._over = True
-        replayed = _Replayed(self._stream, self._seen + bytes(self._late), on_bytes)
+        replayed = _Replayed(through(self._stream), self._seen + bytes(self._late), on_bytes)
         return await trio_websocket.wrap_server_stream(
             self._nursery, replayed, message_queue_size=message_queue_size, max_message_size=max_message_size
         )
