@@ -151,7 +151,7 @@ class MapConnection:
             return
         self._figures.event()
         self._ledger.told(event.type, event.data)
-        self._replayed += event.id < self._greeting_id
+        self._replayed += event.id < self._greeting_id and self._memory.is_new(event.id, event.data)
         if event.type in CHARACTER_HINTS:
             self._hint.set()
         elif event.type in NAME_HINTS:
