@@ -15,17 +15,19 @@ from random import Random
 from typing import TextIO
 
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from prometheus_client.parser import text_string_to_metric_families
 
 from wanderer_notifier.app import service
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
 from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.rules import Priority
 from wanderer_notifier.runtime import logs
 from wanderer_notifier.sim.expectations import Outcome
 from wanderer_notifier.sim.page import serve_page
 from wanderer_notifier.sim.scenario import Scenario
+from wanderer_notifier.sim.scenario_cast import PRIORITY_SYSTEM
 from wanderer_notifier.sim.world import World
 from wanderer_notifier.web.app import listen
 
@@ -87,8 +89,10 @@ async def _play(folder: Path, *, seconds: float | None, speed: float, seed: int,
         ended = trio.Event()
         codes: list[int] = []
 
+        seams = Seams(licence=lambda: world.licence.verdict)
+
         async def run(*, task_status: trio.TaskStatus[int]) -> None:
-            codes.append(await service.run(settings, seams=Seams(), redact=redact, stop=stop, task_status=task_status))
+            codes.append(await service.run(settings, seams=seams, redact=redact, stop=stop, task_status=task_status))
             ended.set()
             nursery.cancel_scope.cancel(reason="the service ended")
 
@@ -119,13 +123,16 @@ def _settings(world: World, folder: Path) -> Settings:
         "BIND_ADDRESS": "127.0.0.1",
         "PORT": "4000",
         "APP_ENV": "dev",
+        "NOTABLE_ITEMS_ENABLED": "true",
+        "STATUS_MESSAGES_ENABLED": "true",
     }
     try:
         with listen("127.0.0.1", 4000):
             pass
     except OSError:
         environment["PORT"] = "0"  # another service runs here; the address is printed either way
-    return load(environment, cwd=folder)
+    settings = load(environment, cwd=folder)
+    return evolve(settings, rules=evolve(settings.rules, priority=Priority(ids=frozenset({PRIORITY_SYSTEM}))))
 
 
 # --- the summary ------------------------------------------------------------------------------------------------

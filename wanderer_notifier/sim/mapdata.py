@@ -152,6 +152,7 @@ SHIPS: dict[int, str] = {
     29990: "Loki",
     33468: "Astero",
     33470: "Stratios",
+    33475: "Mobile Tractor Unit",
     35832: "Astrahus",
 }
 

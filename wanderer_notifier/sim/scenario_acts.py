@@ -13,13 +13,15 @@ from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.sim import faults
 from wanderer_notifier.sim.expectations import Expectations, Expected, Unwanted
 from wanderer_notifier.sim.killfeed import KillFeed
-from wanderer_notifier.sim.mapdata import PILOTS, SHIPS, system_name
+from wanderer_notifier.sim.mapdata import CORPORATIONS, PILOTS, SHIPS, system_name
 from wanderer_notifier.sim.scenario_cast import (
     COMING_PILOTS,
     COMING_SYSTEMS,
     FOREIGN_SYSTEMS,
     HOSTILES,
+    LOOT,
     MAP_SYSTEMS,
+    PRIORITY_SYSTEM,
     RALLY_CALLS,
     TRACKED,
 )
@@ -30,6 +32,10 @@ KILL_S, SYSTEM_S, CHARACTER_S = 20.0, 20.0, 40.0
 
 PATIENCE_S = 30.0
 """How long an act waits for the service to subscribe to what is new."""
+
+LATE = timedelta(minutes=14)
+FLEET = 300
+DEPLOYABLE = 33475
 
 POST = "POST /channels/{c}/messages"
 
@@ -52,10 +58,12 @@ class Acts:
         self._coming_pilots = list(COMING_PILOTS)
         self._rally: tuple[str, int, int] | None = None
         self._chain = [system for system, _, _ in MAP_SYSTEMS]
+        self._dreaded = [PRIORITY_SYSTEM]
         self._last_kill: dict[int, datetime] = {}
 
     def prepare(self) -> None:
-        """Draw the map and its history."""
+        """Draw the map and its history; there is no licence yet."""
+        self.world.licence.verdict = "invalid"
         for system_id, custom_name, temporary_name in MAP_SYSTEMS:
             self.world.map.add_system(system_id, custom_name=custom_name, temporary_name=temporary_name, quiet=True)
         for pilot in TRACKED:
@@ -100,6 +108,52 @@ class Acts:
         """A very expensive one, which the kill service sends twice over."""
         return self.kill_in_chain(times=2, ship_type_id=28352, value=round(self._rng.uniform(8e9, 22e9), 2))
 
+    def great_battle(self) -> JsonObject:
+        """A fleet of three hundred kills somebody."""
+        return self.kill_in_chain(attacker_count=FLEET, value=round(self._rng.uniform(2e9, 6e9), 2))
+
+    def treasure(self) -> JsonObject:
+        """Somebody dies with things in the hold that are worth mentioning."""
+        items = [{"item_type_id": kind, "flag": 5, "quantity_dropped": count, "singleton": 0} for kind, count in LOOT]
+        return self.kill_in_chain(value=1_423_000_000.0, items=items)
+
+    def deployable_dies(self) -> JsonObject:
+        """A tractor unit is shot."""
+        return self.kill_in_chain(ship_type_id=DEPLOYABLE, value=9_800_000.0)
+
+    def friendly_fire(self) -> JsonObject:
+        """One of ours shoots another one."""
+        victim, killer = TRACKED[0], TRACKED[1]
+        where = self._rng.choice(FOREIGN_SYSTEMS)
+        return self._kill("character_kill", system_id=where, victim=victim, attackers=[killer], awox=True)
+
+    def late_kill(self) -> JsonObject:
+        """A kill that the feed hears of a quarter of an hour after it happened."""
+        return self.kill_in_chain(before=LATE)
+
+    async def kill_in_words(self) -> None:
+        """One kill more than the free tier shows richly; once it is told, a licence is bought."""
+        kill = self.kill_in_chain()
+        self._tell("licence: there is none, and the five rich messages about kills are spent")
+        channel, address = self.world.channel("system_kill"), _address(kill)
+
+        def told() -> bool:
+            return any(address in str(one.json()) for one in self.world.discord.messages(channel))
+
+        with trio.move_on_after(KILL_S):
+            await self.world.discord.until(told)
+        self.world.licence.verdict = "valid"
+        self._tell("licence: bought, everything is rich again")
+
+    async def dreaded_system_comes(self) -> None:
+        """A priority system is added, and somebody dies there: both ping."""
+        if self._dreaded:
+            system_id = self._dreaded.pop()
+            self._add(system_id)
+            if await self._subscribed(system_id):
+                self.kill_in_chain(system_id=system_id)
+        await trio.lowlevel.checkpoint()
+
     def noise(self) -> None:
         """Strangers kill strangers elsewhere: nobody may hear of it."""
         victim, *attackers = self._hostiles(3)
@@ -113,13 +167,7 @@ class Acts:
         """A system is added to the map; gives its id, or None when there is no other."""
         if not self._coming_systems:
             return None
-        system_id = self._coming_systems.pop(self._rng.randrange(len(self._coming_systems)))
-        self.world.map.add_system(system_id, by_hand=self._rng.random() < 0.5, quiet=quiet)
-        self._chain.append(system_id)
-        name = system_name(system_id) or str(system_id)
-        self._must(f"system {name}", "system", (f"System ID: {system_id}", f"System {name} is"), SYSTEM_S)
-        self._tell(f"map: {name} is added")
-        return system_id
+        return self._add(self._coming_systems.pop(self._rng.randrange(len(self._coming_systems))), quiet=quiet)
 
     def system_goes(self) -> None:
         """A system that was added during the evening is taken off the map again."""
@@ -198,15 +246,35 @@ class Acts:
 
     # --- how ----------------------------------------------------------------------------------------------------
 
-    def _kill(self, kind: str, *, times: int = 1, **how: Any) -> JsonObject:
-        kill = self.world.inventor.kill(self.world.now(), **how)
+    def _add(self, system_id: int, *, quiet: bool = False) -> int:
+        self.world.map.add_system(system_id, by_hand=self._rng.random() < 0.5, quiet=quiet)
+        self._chain.append(system_id)
+        name = system_name(system_id) or str(system_id)
+        self._must(f"system {name}", "system", (f"System ID: {system_id}", f"System {name} is"), SYSTEM_S)
+        self._tell(f"map: {name} is added")
+        return system_id
+
+    def _kill(
+        self,
+        kind: str,
+        *,
+        times: int = 1,
+        before: timedelta = timedelta(0),
+        awox: bool = False,
+        items: list[JsonObject] | None = None,
+        **how: Any,
+    ) -> JsonObject:
+        kill = self.world.inventor.kill(self.world.now() - before, **how)
+        kill["zkb"]["awox"] = awox
+        kill["victim"]["items"] = items or []
         self.world.killfeed.push(kill, times=times)
         self._last_kill[how["system_id"]] = self.world.now()
         ship = SHIPS.get(kill["victim"]["ship_type_id"], "ship")
-        who = PILOTS[how["victim"]].name if "character_id" in kill["victim"] else "a corporation"
+        piloted = "character_id" in kill["victim"]
+        who = PILOTS[how["victim"]].name if piloted else CORPORATIONS[kill["victim"]["corporation_id"]].name
         where = system_name(how["system_id"])
         self._must(f"{ship} of {who} in {where}", kind, (_address(kill),), KILL_S)
-        self._tell(f"space: {who} loses a {ship} in {where}")
+        self._tell(f"space: {who} loses {'an' if ship[0] in 'AEIOU' else 'a'} {ship} in {where}")
         return kill
 
     def _hostiles(self, count: int) -> list[int]:

@@ -15,8 +15,14 @@ MAP_SYSTEMS: tuple[tuple[int, str | None, str | None], ...] = (
 )
 """The map as it is when the service starts."""
 
-COMING_SYSTEMS = (31001677, 31002318, 31000005, 30000144, 30002187)
+COMING_SYSTEMS = (31001677, 31000005, 30000144, 30002187)
 """Systems that are added and removed during the evening."""
+
+PRIORITY_SYSTEM = 31002318
+"""A system that the corporation fears: its news ping; comes once."""
+
+LOOT = ((19207, 1), (14268, 1), (28668, 2500), (34, 90_000), (47740, 1))
+"""Type id and how many dropped of the treasure: dear and cheap things, and one of the abyss."""
 
 FOREIGN_SYSTEMS = (30002510, 30002659)
 """Systems that never come onto the map."""
