@@ -20,8 +20,9 @@ PRELOAD_MOST = 5
 LONG_GAP = timedelta(minutes=2)
 """After a longer one every system is asked for: cheap, and the preload need not be trusted."""
 
-RESTART_MARGIN = timedelta(minutes=1)
-"""The service tells its uptime in hundredths of an hour."""
+RESTART_MARGIN = timedelta(seconds=2)
+UPTIME_STEP_S = 36.0
+"""Some versions tell their uptime only in hundredths of an hour."""
 
 INGEST_SILENCE_S = 600.0
 """All of New Eden gives a kill every few seconds (5.4): a service that took in none for this long is cut off."""
@@ -75,7 +76,7 @@ def read_condition(status: object, health: object) -> Condition:
     ages = [as_number(value) for name, value in processing.items() if name.endswith("last_killmail_ago_seconds")]
     uptime = as_number(system.get("uptime_seconds"))
     if uptime is None and (hours := as_number(summary.get("uptime_hours"))) is not None:
-        uptime = hours * 3600.0
+        uptime = max(hours * 3600.0 - UPTIME_STEP_S, 0.0)
     if uptime is None and is_object(health):
         uptime = as_number(health.get("uptime_seconds"))
     healthy = health.get("healthy") if is_object(health) else None

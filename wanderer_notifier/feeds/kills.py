@@ -35,7 +35,7 @@ import structlog
 import trio
 
 from wanderer_notifier.core.events import Arrival
-from wanderer_notifier.core.gaps import Seen
+from wanderer_notifier.core.gaps import Seen, in_downtime
 from wanderer_notifier.feeds.kill_audience import AUDIENCES, IDS_PER_SOCKET, AudienceName, usable
 from wanderer_notifier.feeds.kill_gaps import Searcher, keep_marks, mend_gaps, poll_while_down
 from wanderer_notifier.feeds.kill_line import Line
@@ -200,6 +200,8 @@ async def _connect(
             continue
         line.metrics.feed_reconnects.labels(f"kills:{line.name}", f"http_{refusal.status}").inc()
         if refusal.status == 429 or refusal.status >= 500:
+            if in_downtime(now()):
+                raise Refused(f"{refusal}; the game's daily downtime", status=refusal.status) from refusal
             raise refusal
         raise Permanent(f"{refusal}; check WEBSOCKET_URL", again_s=REFUSED_AGAIN_S) from refusal
 
