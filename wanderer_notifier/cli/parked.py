@@ -81,9 +81,7 @@ def _replay(file: Path, arguments: argparse.Namespace) -> int:
         return _unknown(arguments.id)
     if len(asked) < len(chosen):
         left = ", ".join(str(event.id) for event in chosen if event.id not in asked)
-        print(
-            f"cannot be replayed (a list of a map, which is read anew anyway, or kept in part): {left}", file=sys.stderr
-        )
+        print(f"cannot be replayed: {left} (kept in part only, or what is read anew anyway)", file=sys.stderr)
     if asked:
         print(f"asked for: {', '.join(map(str, asked))}; what comes of it: wanderer-notifier parked list")
         if not running or alive is None or now - datetime.fromisoformat(alive) > SIGN_OF_LIFE:

@@ -32,9 +32,7 @@ def kill_lines(outcome: JsonObject) -> Iterator[str]:
     """What the kill was."""
     kill = outcome["kill"]
     happened = "at an unknown time" if kill["time"] is None else f"{clock(datetime.fromisoformat(kill['time']))} UTC"
-    place = (
-        f"{safe(kill['system_name'])} [{kill['system_id']}]" if kill["system_name"] else f"system {kill['system_id']}"
-    )
+    place = f"{safe(kill['system_name'] or 'system')} [{kill['system_id']}]"
     yield f"Happened    {happened} in {place}"
     yield f"Victim      {_party(kill['victim'])}"
     if kill["final_blow"] is not None:
@@ -64,12 +62,8 @@ def delivery_lines(row: Row, guild: str | None) -> Iterator[str]:
     tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
     match row.state:
         case "sent":
-            took = (
-                ""
-                if row.done_at is None
-                else f", {(row.done_at - row.received_at).total_seconds():.1f} s after it arrived"
-            )
-            yield f"  channel {safe(row.channel)}: sent {clock(row.done_at)} UTC{took}, {tries}"
+            took_s = ((row.done_at or row.received_at) - row.received_at).total_seconds()
+            yield f"  channel {safe(row.channel)}: sent {clock(row.done_at)} UTC, {took_s:.1f} s after it came, {tries}"
             yield f"    {message_link(row, guild)}"
         case "dead":
             yield f"  channel {safe(row.channel)}: given up {clock(row.done_at)} UTC after {tries}: {safe(row.reason)}"
@@ -102,11 +96,12 @@ def parked_lines(events: Sequence[Parked]) -> Iterator[str]:
 def _verdict(verdict: JsonObject, *, would: bool) -> str:
     whose = "all maps" if verdict["map"] is None else safe(verdict["map"])
     if not verdict["sent"]:
-        said = f"NOT told: {reason(verdict['reason'])} [{safe(verdict['reason'])}]"
-        return f"{whose}: " + (f"would be {said}" if would else said)
-    pinged = f", pinging {safe(', '.join(verdict['mention']))}" if verdict["mention"] else ", pinging nobody"
-    route = ROUTES.get(verdict["route"], safe(verdict["route"]))
-    return f"{whose}: {'would be told' if would else 'told'} in channel {safe(verdict['channel'])} {route} [{safe(verdict['route'])}]{pinged}"
+        code = verdict["reason"]
+        return f"{whose}: {'would NOT be' if would else 'NOT'} told, because {reason(code)} [{safe(code)}]"
+    where, route = safe(verdict["channel"]), verdict["route"]
+    how = f"{ROUTES.get(route, safe(route))} [{safe(route)}]"
+    pinged = safe(", ".join(verdict["mention"])) or "nobody"
+    return f"{whose}: {'would' if would else 'to'} be told in channel {where} {how}, pinging {pinged}"
 
 
 def _age(outcome: JsonObject) -> str:
