@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -31,6 +32,7 @@ UNKNOWN_FOR = timedelta(minutes=10)
 """How long "no such id" is believed: the name service learns of new pilots with an hour's delay (cases.md K13)."""
 
 AT_ONCE = 1000  # ids in one request for names
+USED = 1000
 SINGLES = 8
 """Requests for single records at the same time."""
 
@@ -85,6 +87,8 @@ class Universe:
         self._queue: list[_Ticket] = []
         self._woken = trio.Event()
         self._singles = trio.CapacityLimiter(SINGLES)
+        self._used = set[Key]()
+        """What was of use since the cache was last written to; noted with the next answer."""
 
     async def names(self, keys: Collection[Key], *, until: float) -> Looked[Names]:
         """What *keys* are called; waits for what was never looked up, but not beyond *until* (Trio's clock).
@@ -93,6 +97,8 @@ class Universe:
         network or disk: what cannot be had is left out, and the answer says that it is not settled.
         """
         known, missing = await self._cached(keys)
+        if len(self._used) < USED:
+            self._used.update(known)
         tickets = [self._ticket(key) for key in sorted(missing)]
         if tickets and not self._esi.shut:
             with trio.move_on_at(until):
@@ -163,14 +169,19 @@ class Universe:
             fresh_until = max(moment + lives, min(until or moment, moment + LIFETIMES["system"]))
             value = None if known == NOBODY else {"name": known.name, "ticker": known.ticker}
             by_kind.setdefault(kind, {})[number] = Found(value=value, fresh_until=fresh_until, etag=etag)
+        used, self._used = self._used, set()
+
+        def job(conn: sqlite3.Connection) -> int:
+            for kind, number in used:
+                cache.used(conn, kind, (number,), moment)
+            return [cache.put(conn, kind, entries, moment) for kind, entries in by_kind.items()][-1]
+
         try:
-            kept = await self._store.write(
-                lambda conn: [cache.put(conn, kind, entries, moment) for kind, entries in by_kind.items()]
-            )
+            kept = await self._store.write(job)
         except StoreError as error:
             log.warning("names_not_kept", reason=str(error))
         else:
-            self._kept(kept[-1])
+            self._kept(kept)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,13 @@ class Esi(Stub):
         self._names = names
         self._kill = kill
         self._errors: deque[float] = deque()
+        self.names_failing: int | None = None
+        """What every request for many names gets, if anything."""
+        self._renamed: dict[int, JsonObject] = {}
+
+    def rename(self, number: int, name: str, ticker: str | None = None) -> None:
+        """From now on the single record of an id has another name."""
+        self._renamed[number] = {"name": name, **({"ticker": ticker} if ticker else {})}
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -120,6 +127,7 @@ class Esi(Stub):
         if one is None:
             return 404, {"error": "Not found"}
         record = self._record(one[1], int(one[2]))
+        record = record and {**record, **self._renamed.get(int(one[2]), {})}
         return (200, record) if record else (404, {"error": f"{one[1].rsplit('/')[-1].rstrip('s').title()} not found!"})
 
     def _record(self, kind: str, number: int) -> JsonObject | None:
@@ -157,6 +165,8 @@ class Esi(Stub):
         return 200, {key: value for key, value in kill.items() if key != "zkb"}
 
     def _many(self, body: bytes) -> tuple[int, object]:
+        if self.names_failing is not None:
+            return self.names_failing, {"error": "Ensure all IDs are valid before resolving."}
         try:
             ids = json.loads(body)
         except ValueError:
