@@ -20,6 +20,9 @@ from wanderer_notifier.sim.discord_routes import Call, Reply, find_route, give, 
 from wanderer_notifier.sim.faults import Broken, Cut, Fault, Faults, Rule, Stall, Status, TooMany, Truncated
 from wanderer_notifier.sim.gateway import FakeGateway
 from wanderer_notifier.sim.http import Exchange, Request
+from wanderer_notifier.sim.interactions import Interactions
+from wanderer_notifier.sim.interactions_registry import Commands
+from wanderer_notifier.sim.interactions_rest import InteractionRest
 from wanderer_notifier.sim.ratelimits import limited_body, retry_after_header
 from wanderer_notifier.sim.voice import Voice
 
@@ -70,7 +73,11 @@ class Discord:
         self.api.more |= self.membership.routes()
         self.gateway = FakeGateway(self, now, rng)
         self.voice = Voice(guild, partial(self.gateway.dispatch, "VOICE_STATE_UPDATE"))
-        self.api.more |= self.gateway.routes()
+        self.commands = Commands(application_id, guild.id, self.api.snowflakes.next)
+        self.interactions = Interactions(self)
+        answers = InteractionRest(self.api, self.interactions, application_id)
+        for part in (self.gateway, self.commands, answers):
+            self.api.more |= part.routes()
         self.faults = Faults(rng)
         self.journal: deque[Seen] = deque(maxlen=JOURNAL)
         self.statuses: Counter[int | None] = Counter()

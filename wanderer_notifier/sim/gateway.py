@@ -42,6 +42,7 @@ from wanderer_notifier.sim.ratelimits import Limit
 
 if TYPE_CHECKING:
     from wanderer_notifier.sim.discord import Discord
+    from wanderer_notifier.sim.interactions import Interaction
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -201,6 +202,10 @@ class FakeGateway:
     def voice_leave(self, user: str) -> None:
         """Let somebody hang up."""
         self._discord.voice.leave(user)
+
+    def invoke(self, command: str, options: Mapping[str, Any] | None = None, **asked: Any) -> Interaction:
+        """Let a user send a slash command (arguments of `Interactions.invoke`)."""
+        return self._discord.interactions.invoke(command, options, **asked)
 
     async def until(self, ready: Callable[[], bool]) -> None:
         """Return as soon as *ready*() holds; it is asked again after every frame and request."""

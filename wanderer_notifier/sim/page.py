@@ -185,6 +185,7 @@ async def serve_page(
             channels=[
                 ChannelView(id=channel.id, name=channel.name, messages=list(channel.messages))
                 for channel in world.discord.guild.channels.values()
+                if not channel.is_voice
             ],
             now=world.now(),
             selected=request.query.get("channel"),

@@ -13,8 +13,9 @@ from attrs import evolve
 
 from wanderer_notifier.sim.control import Control
 from wanderer_notifier.sim.discord import Discord
-from wanderer_notifier.sim.discord_guild import Guild, Role
+from wanderer_notifier.sim.discord_guild import Guild, Member, Role
 from wanderer_notifier.sim.discord_messages import Channel
+from wanderer_notifier.sim.discord_permissions import MANAGE_GUILD
 from wanderer_notifier.sim.door import Door
 from wanderer_notifier.sim.janice import WARES, Janice
 from wanderer_notifier.sim.killfeed import KillFeed
@@ -51,6 +52,13 @@ CHANNELS = {
     "rally": ("1180000000000000015", "rally-points"),
 }
 """Id and name of each channel, by the kind of news it is for."""
+
+VOICE_CHANNEL = "1180000000000000031"
+AFK_CHANNEL = "1180000000000000032"
+VOICE_CHANNELS = {VOICE_CHANNEL: "Fleet", AFK_CHANNEL: "Away"}
+DIRECTOR_ROLE = "1180000000000000022"
+MEMBERS = {OWNER: "Vessa Quill", "1180000000000000041": "Tomas Arkane", "1180000000000000042": "Ilse Norn"}
+"""Who is in the guild besides the bot; the first is its owner."""
 
 PORTS = {"kills": 4004, "map": 80, "discord": 80, "esi": 80, "janice": 80, "licence": 80, "control": 80}
 """Where the upstreams are on a network in memory: `kills.sim:4004` and so on."""
@@ -152,7 +160,8 @@ class World:
     def names(self) -> dict[str, str]:
         """The names of channels and roles by id, for showing mentions."""
         roles = {role.id: role.name for role in self.discord.guild.roles.values()}
-        return {channel.id: channel.name for channel in self.discord.guild.channels.values()} | roles
+        members = {member.id: member.name for member in self.discord.guild.members.values()}
+        return {channel.id: channel.name for channel in self.discord.guild.channels.values()} | roles | members
 
 
 def _guild() -> Guild:
@@ -167,11 +176,17 @@ def _guild() -> Guild:
         "public_flags": 0,
     }
     role = Role(id=RALLY_ROLE, name="Fleet", mentionable=True, color=0x2ECC71)
+    director = Role(id=DIRECTOR_ROLE, name="Directors", permissions=MANAGE_GUILD)
     return Guild(
         id=GUILD,
         name="Hollow Meridian",
         owner_id=OWNER,
         bot=bot,
-        roles={role.id: role},
-        channels={number: Channel(id=number, name=name) for number, name in CHANNELS.values()},
+        roles={role.id: role, director.id: director},
+        channels={
+            **{number: Channel(id=number, name=name) for number, name in CHANNELS.values()},
+            **{number: Channel(id=number, name=name, type=2) for number, name in VOICE_CHANNELS.items()},
+        },
+        members={number: Member(id=number, name=name) for number, name in MEMBERS.items()},
+        afk_channel_id=AFK_CHANNEL,
     )
