@@ -132,6 +132,45 @@ def test_s14_what_a_list_told_of_long_ago_is_not_told_by_a_late_event() -> None:
     assert apply(state, shown(J))[1] == ()
 
 
+def replayed(event: SystemShown | SystemHidden) -> TrackedEvent:
+    return evolve(event, replayed=True)
+
+
+def test_a_replayed_addition_that_one_list_brought_and_another_took_away_is_told_no_more() -> None:
+    state, _ = after(loaded(), loaded(J), loaded(at=NOW + timedelta(minutes=1)), loaded(at=NOW + timedelta(minutes=7)))
+    assert state.system_ids() == frozenset()
+    assert state.maps["m1"].came_and_went == {HOME: (NOW,)}
+    state, changes = apply(state, replayed(shown(J)))
+    assert changes == ()
+    state, changes = apply(state, replayed(hidden(HOME)))
+    assert changes == ()
+    assert apply(state, replayed(shown(J)))[1] == (SystemAdded(slug="m1", system=J, by="event"),)  # one more
+
+
+def test_what_is_live_is_news_although_a_list_brought_and_took_it_away() -> None:
+    state, _ = after(loaded(K), loaded(J, K), loaded(K))
+    assert apply(state, shown(J))[1] == (SystemAdded(slug="m1", system=J, by="event"),)
+
+
+def test_what_came_and_went_long_ago_is_forgotten() -> None:
+    state, _ = after(loaded(K), loaded(J, K), loaded(K), loaded(K, at=NOW + timedelta(minutes=16)))
+    assert state.maps["m1"].came_and_went == {}
+
+
+def test_brought_taken_and_brought_again_by_lists_is_told_twice_and_not_again_by_the_replay() -> None:
+    state, _ = after(loaded(K), loaded(J, K), loaded(K), loaded(J, K))
+    claims = list[Change]()
+    for event in (replayed(shown(J)), replayed(hidden(HOME)), replayed(shown(J))):
+        state, changes = apply(state, event)
+        claims += changes
+    assert claims == [SystemAdded(slug="m1", system=J, by="event")]  # which the claim absorbs
+    assert state.system_ids() == {HOME, JITA}
+
+
+def test_a_live_removal_of_what_only_a_list_told_of_counts_at_once() -> None:
+    assert after(loaded(J), hidden(HOME))[1] == (SystemRemoved(slug="m1", system=J),)
+
+
 def test_a_system_that_left_is_no_longer_waited_for() -> None:
     state, _ = after(loaded(J, K), hidden(JITA), shown(K))
     assert state.maps["m1"].unannounced == {HOME: NOW}

@@ -68,7 +68,7 @@ async def serving(rules: Rules | None = None) -> AsyncIterator[MapService]:
         nursery.cancel_scope.cancel()
 
 
-async def serve_bytes(world: World, server: MapServer, *chunks: bytes) -> None:
+def serve_bytes(world: World, server: MapServer, *chunks: bytes) -> None:
     async def talk(exchange: Exchange) -> None:
         await exchange.start(200, [("content-type", "text/event-stream")])
         for chunk in chunks:
@@ -100,7 +100,7 @@ async def test_s02_other_line_ends_cut_anywhere_are_one_event(
 ) -> None:
     whole = (CONNECTED + frame(OTHER) + frame(THIRD)).replace(b"\n", end)
     cuts = [whole[at : at + 1] for at in range(len(whole))]
-    await serve_bytes(world, server, *cuts)
+    serve_bytes(world, server, *cuts)
     async with following(world) as map_:
         await map_.loaded()
         assert [solar_system(await map_.event()) for _ in range(2)] == [OTHER, THIRD]
@@ -111,7 +111,7 @@ async def test_s04_no_space_after_the_colon_comments_and_a_byte_order_mark(
     autojump_clock: MockClock, world: World, server: MapServer, home: Map
 ) -> None:
     text = b"\xef\xbb\xbf: hello\n" + CONNECTED + b":\n:data: no\n" + frame(OTHER).replace(b": ", b":")
-    await serve_bytes(world, server, text)
+    serve_bytes(world, server, text)
     async with following(world) as map_:
         await map_.loaded()
         assert solar_system(await map_.event()) == OTHER
@@ -155,7 +155,7 @@ async def test_s11_a_server_that_stays_full_is_asked_ever_more_slowly(
         await world.until_state(STREAM, "ok", within_s=301.0)
 
 
-async def test_s26_a_million_turns_take_no_more_room(autojump_clock: MockClock) -> None:
+def test_s26_a_million_turns_take_no_more_room() -> None:
     map_memory, ledger = MapMemory(lambda: None, None, None, None, lambda: None), Ledger()  # type: ignore[arg-type, return-value]
     added, removed = json.dumps({"payload": {"id": OTHER}}), json.dumps({"payload": {"id": OTHER}})
     for number in range(1_000_000):
@@ -258,7 +258,7 @@ async def test_a_snapshot_that_is_too_large_is_a_state_and_not_the_end(
 async def test_an_event_of_endless_lines_ends_the_connection(
     autojump_clock: MockClock, world: World, server: MapServer, home: Map
 ) -> None:
-    await serve_bytes(world, server, CONNECTED, *[b"data: " + b"x" * 60_000 + b"\n"] * 20)
+    serve_bytes(world, server, CONNECTED, *[b"data: " + b"x" * 60_000 + b"\n"] * 20)
     async with following(world) as map_:
         assert "an event of more than" in await world.until_state(STREAM, "degraded")
         assert map_.count("notifier_feed_reconnects_total", feed="map:home", reason="too_large") == 1
@@ -429,7 +429,7 @@ async def test_m11_kinds_that_nobody_foresaw_are_counted_and_harm_nothing(
 ) -> None:
     data = json.dumps({"id": "01M1F372CR3WQ3TK2VD9WRH0G6", "type": type_, "payload": {"characters": []}})
     strange = f"event: {type_}\nid: 01M1F372CR3WQ3TK2VD9WRH0G6\ndata: {data}\n\n".encode()
-    await serve_bytes(world, server, CONNECTED, strange, frame(OTHER))
+    serve_bytes(world, server, CONNECTED, strange, frame(OTHER))
     async with following(world) as map_:
         await map_.loaded()
         assert (await map_.event()).type == type_

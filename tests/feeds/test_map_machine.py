@@ -14,7 +14,7 @@ import trio
 from attrs import define, field
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from trio.testing import MockClock
 
 from tests.feeds.map_service import HOST, MapService
@@ -28,6 +28,7 @@ SYSTEMS = tuple(range(31002001, 31002005))
 PILOT = 2147480001
 TICK_S = 0.002
 """Events of one millisecond have no order upstream, so that no two changes of one system happen in the same."""
+LONG_WAITS = 3
 RECOVERED_S = 400.0
 """The longest back-offs together; the map repeats ten minutes."""
 
@@ -82,7 +83,7 @@ class MapFeedMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Step] = []
-        self.seed = 0
+        self.seed = self.long_waits = 0
 
     def _then(self, act: Callable[[Story], Any]) -> None:
         async def step(story: Story) -> None:
@@ -220,6 +221,13 @@ class MapFeedMachine(RuleBasedStateMachine):
             await trio.sleep(seconds)
 
         self.steps.append(step)
+
+    @precondition(lambda self: self.long_waits < LONG_WAITS)
+    @rule()
+    def wait_for_lists(self) -> None:
+        """Long enough for a map without a stream to be read twice."""
+        self.long_waits += 1
+        self.wait(70.0)
 
     @rule()
     def settle(self) -> None:

@@ -169,6 +169,8 @@ class MapEventArrived:
     type: str
     data: str
     received_at: datetime
+    replayed: bool = False
+    """It happened before the stream was opened; a list may have told of it by now."""
 
 
 @frozen(kw_only=True)

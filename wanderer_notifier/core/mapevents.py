@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from wanderer_notifier.core.cursors import cursor_before as cursor_before
 from wanderer_notifier.core.cursors import ulid_time_ms as ulid_time_ms
@@ -32,6 +32,8 @@ class SystemShown:
 
     slug: str
     system: SystemRecord
+    replayed: bool = False
+    """It happened before the stream was opened."""
 
 
 @frozen(kw_only=True)
@@ -40,6 +42,7 @@ class SystemHidden:
 
     slug: str
     system_id: int
+    replayed: bool = False
 
 
 @frozen(kw_only=True)
@@ -81,7 +84,7 @@ MapEvent: TypeAlias = TrackedEvent | Ignored
 CHARACTER_HINTS = frozenset({"character_added", "character_removed", "character_updated", "characters_updated"})
 
 
-def parse_event(slug: str, type: str, data: str) -> MapEvent:  # noqa: A002
+def parse_event(slug: str, type: str, data: str, *, replayed: bool = False) -> MapEvent:  # noqa: A002
     """The event in *data*, the JSON envelope of a stream's frame whose `event:` line said *type*.
 
     Raises `BadMapEvent`, and nothing else, whatever text *data* is.
@@ -102,7 +105,8 @@ def parse_event(slug: str, type: str, data: str) -> MapEvent:  # noqa: A002
     payload = envelope.get("payload")
     if not is_object(payload):
         raise BadMapEvent("payload is not an object")
-    return read(slug, payload)
+    event = read(slug, payload)
+    return evolve(event, replayed=replayed) if isinstance(event, SystemShown | SystemHidden) else event
 
 
 def _shown(slug: str, payload: JsonObject) -> SystemShown:

@@ -12,6 +12,9 @@ Rules of the fold, where the map leaves room for doubt:
 * A list and the event of the same addition may come in either order, and a list may be too late to be news. So an
   `add_system` for what only a list told of is handed on as an addition too, for as long as a stream can repeat it; if
   the list already made it a message, the claim absorbs it.
+* What a stream replays is in order but may be older than the lists. An `add_system` of what one list brought and a
+  later one took away again is that same addition; a `deleted_system` before the `add_system` that a list already told
+  of is older than it.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ class MapState:
     """Systems that left since the last complete list."""
     unannounced: Mapping[int, datetime] = Factory(dict)
     """Systems whose addition only a list told of, and when it did; their event may still come."""
+    came_and_went: Mapping[int, tuple[datetime, ...]] = Factory(dict)
+    """Systems that one list brought and a later one took away before their event came, and when they came."""
     no_systems_since: datetime | None = None
     """When a list without any system first came although we know some."""
     no_characters_since: datetime | None = None
@@ -109,9 +114,9 @@ def _fold(state: MapState, event: MapLoaded | CharactersLoaded | TrackedEvent) -
             by: AddedBy = "load" if state.loaded_at is None else "event"
             return _characters(state, event.characters, event.received_at, by, None)
         case SystemShown():
-            return _shown(state, event.system)
+            return _shown(state, event.system, event.replayed)
         case SystemHidden():
-            return _hidden(state, event.system_id)
+            return _hidden(state, event.system_id, event.replayed)
         case SystemChanged():
             return _changed(state, event)
         case RallyCreated():
@@ -159,8 +164,28 @@ def _systems(state: MapState, event: MapLoaded, by: AddedBy) -> Folded:
         if system_id in listed and event.received_at - at <= REPLAYED
     }
     unannounced |= {system_id: event.received_at for system_id in listed if system_id not in known}
-    after = evolve(state, systems=listed, unconfirmed=frozenset(), unannounced=unannounced, no_systems_since=None)
+    came_and_went = {
+        system_id: recent
+        for system_id, times in _taken_away(state, listed).items()
+        if (recent := tuple(at for at in times if event.received_at - at <= REPLAYED))
+    }
+    after = evolve(
+        state,
+        systems=listed,
+        unconfirmed=frozenset(),
+        unannounced=unannounced,
+        came_and_went=came_and_went,
+        no_systems_since=None,
+    )
     return after, tuple(changes)
+
+
+def _taken_away(state: MapState, listed: Mapping[int, SystemRecord]) -> dict[int, tuple[datetime, ...]]:
+    found = dict(state.came_and_went)
+    for system_id, at in state.unannounced.items():
+        if system_id not in listed:
+            found[system_id] = (*found.get(system_id, ()), at)
+    return found
 
 
 def _characters(
@@ -193,8 +218,11 @@ def _confirmed(since: datetime, now: datetime) -> bool:
 # --- single events -------------------------------------------------------------------------------------------------
 
 
-def _shown(state: MapState, system: SystemRecord) -> Folded:
+def _shown(state: MapState, system: SystemRecord, replayed: bool) -> Folded:
     system_id = system.system_id
+    if replayed and (times := state.came_and_went.get(system_id)):
+        came_and_went = _without(state.came_and_went, system_id)
+        return evolve(state, came_and_went=came_and_went | ({system_id: times[1:]} if times[1:] else {})), ()
     known = state.systems.get(system_id)
     if known is not None:
         system = evolve(known, name=known.name or system.name)
@@ -210,8 +238,10 @@ def _shown(state: MapState, system: SystemRecord) -> Folded:
     return after, (SystemAdded(slug=state.slug, system=system, by="event"),)
 
 
-def _hidden(state: MapState, system_id: int) -> Folded:
+def _hidden(state: MapState, system_id: int, replayed: bool) -> Folded:
     known = state.systems.get(system_id)
+    if replayed and system_id in state.unannounced:
+        return state, ()
     after = evolve(
         state,
         systems=_without(state.systems, system_id),

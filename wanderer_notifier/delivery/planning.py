@@ -198,7 +198,7 @@ def _heard_with(arrival: KillArrived) -> FeedHeard | None:
 
 def _plan_event(arrival: MapEventArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:
     try:
-        event = mapevents.parse_event(arrival.slug, arrival.type, arrival.data)
+        event = mapevents.parse_event(arrival.slug, arrival.type, arrival.data, replayed=arrival.replayed)
     except mapevents.BadMapEvent as bad:
         return park(arrival, str(bad))
     if isinstance(event, mapevents.Ignored):

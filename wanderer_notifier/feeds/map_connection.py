@@ -151,13 +151,19 @@ class MapConnection:
             return
         self._figures.event()
         self._ledger.told(event.type, event.data)
-        self._replayed += event.id < self._greeting_id and self._memory.is_new(event.id, event.data)
+        replayed = event.id < self._greeting_id  # both are the server's clock
+        self._replayed += replayed and self._memory.is_new(event.id, event.data)
         if event.type in CHARACTER_HINTS:
             self._hint.set()
         elif event.type in NAME_HINTS:
             self._names.set()
         arrival = MapEventArrived(
-            slug=self._source.slug, event_id=event.id, type=event.type, data=event.data, received_at=self._now()
+            slug=self._source.slug,
+            event_id=event.id,
+            type=event.type,
+            data=event.data,
+            received_at=self._now(),
+            replayed=replayed,
         )
         try:
             self._held_in.send_nowait(arrival)
