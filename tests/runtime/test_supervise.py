@@ -43,6 +43,27 @@ async def test_pauses_double_up_to_the_cap(autojump_clock: MockClock) -> None:
     assert part.view().reason == "OSError: refused"
 
 
+async def test_one_good_hour_does_not_excuse_all_failures_after_it(autojump_clock: MockClock) -> None:
+    """A peer that goes away after a long good time must not be hammered either (wanderer-kills.md 9.3, 9)."""
+    started: list[float] = []
+    enough = trio.Event()
+
+    async def connect(part: Component) -> None:
+        started.append(trio.current_time())
+        if len(started) == 1:
+            part.to("ok")
+            await trio.sleep(3600)
+        if len(started) == 6:
+            enough.set()
+        raise OSError("refused")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: keep_running(component(), connect, roll=lambda: 0.0))
+        await enough.wait()
+        nursery.cancel_scope.cancel()
+    assert [round(b - a) for a, b in itertools.pairwise(started)] == [3601, 2, 4, 8, 16]
+
+
 async def test_only_healthy_time_resets_the_pauses(autojump_clock: MockClock) -> None:
     """A peer that accepts and drops at once must not be hammered; one that lasted a minute starts over."""
     started: list[float] = []

@@ -97,8 +97,9 @@ class Component:
         self._seen_at = self._now()
 
     def reconnecting(self) -> None:
-        """Count one more attempt to connect."""
+        """Count one more attempt to connect; what was good before it is not its merit."""
         self._reconnects += 1
+        self._was_ok_s = 0.0
 
     def note_gap(self, gap: FeedGap) -> None:
         """Keep what became of a time in which the feed was not heard."""
