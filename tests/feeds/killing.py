@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import trio
+import trio.testing
 
 from tests.feeds.conftest import World
 from wanderer_notifier.core.events import JsonObject, KillArrived
@@ -34,6 +35,7 @@ class Killing:
     def __init__(self, world: World, feed: KillFeed) -> None:
         self.world, self.feed = world, feed
         self.asked: list[str] = []
+        self._scopes: list[trio.CancelScope] = []
         self.metrics = Metrics()
         self.api = Upstream("kills", f"http://{HOST}:{PORT}", dial=world.network.dial)
         self.rest = KillRest(self.api)
@@ -59,14 +61,13 @@ class Killing:
         *ids: int,
         marks: Mapping[str, datetime] = {},
         first_start: datetime | None = None,
-        nursery: trio.Nursery | None = None,
         max_age_s: float = 3600.0,
     ) -> Watch[frozenset[int]]:
         """Start to follow; the first start is now if not said otherwise."""
         wanted = Watch(frozenset(ids))
-        (nursery or self.world.nursery).start_soon(
+        self.world.nursery.start_soon(
             partial(
-                follow_kills,
+                self._within_scope,
                 audience,
                 wanted,
                 self.world.out,
@@ -84,6 +85,18 @@ class Killing:
             )
         )
         return wanted
+
+    async def _within_scope(self, *args: Any, **given: Any) -> None:
+        with trio.CancelScope() as scope:
+            self._scopes.append(scope)
+            await follow_kills(*args, **given)
+
+    async def end(self) -> None:
+        """Stop to follow, so that nobody asks any more."""
+        for scope in self._scopes:
+            scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        await self.api.aclose()
 
     def kill(self, **given: Any) -> JsonObject:
         """A new kill of this moment, at home if not said otherwise."""

@@ -27,7 +27,7 @@ async def killing(world: World) -> AsyncIterator[Killing]:
     feed.started_at = BEGIN - timedelta(hours=5)
     killing = Killing(world, feed)
     yield killing
-    await killing.api.aclose()
+    await killing.end()
 
 
 def gaps(killing: Killing, name: str = SYSTEMS) -> tuple[FeedGap, ...]:
@@ -61,7 +61,7 @@ async def test_a_short_gap_is_closed_by_the_preload_alone(autojump_clock: MockCl
     killing.world.network.refuse(HOST, PORT)
     killing.world.network.cut(HOST, PORT)
     missed = [killing.happen() for _ in range(3)]
-    await trio.sleep(20)
+    await trio.sleep(10)
     killing.world.network.refuse(HOST, PORT, False)
     found = await killing.heard(*missed)
     assert found == {one: {"preload"} for one in missed}
@@ -77,7 +77,7 @@ async def test_where_the_preload_was_full_the_memory_is_asked(autojump_clock: Mo
     killing.world.network.refuse(HOST, PORT)
     killing.world.network.cut(HOST, PORT)
     missed = [killing.happen() for _ in range(7)]
-    await trio.sleep(20)
+    await trio.sleep(10)
     killing.world.network.refuse(HOST, PORT, False)
     found = await killing.heard(*missed)
     assert killing.lookups("kills/cached") == [str(HOME)]
