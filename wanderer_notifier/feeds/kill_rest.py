@@ -20,7 +20,7 @@ PACE_S = 0.1
 """Between two requests for what the service has in memory."""
 SLOW_PACE_S = 1.0
 """Between two requests that make the service ask zKillboard, which counts them."""
-LISTED = 20
+LISTED = 100
 """References read per system; the newest come first."""
 OLD_IN_A_ROW = 3
 """Ids follow time only roughly: so many too old ones, and the rest of a list is older still."""
