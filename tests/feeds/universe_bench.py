@@ -55,6 +55,8 @@ class Bench:
     """Of every request to ESI."""
     counted: list[tuple[str, str, int]] = Factory(list)
     errors_left: list[int] = Factory(list)
+    maps_failing: int | None = None
+    """The status of every answer of the map server, if any."""
 
     def loot(self, **rule: float) -> Loot:
         return Loot(self.esi, self.universe, self.janice, Rule(**rule))  # type: ignore[arg-type]
@@ -81,11 +83,17 @@ async def looking_up(world: World, *, store: Store | None = None, running: bool 
         headers.append(dict(exchange.request.headers))
         await fake_esi.handle(exchange)
 
+    async def map_handler(exchange: Exchange) -> None:
+        if bench.maps_failing is not None:
+            await exchange.respond(bench.maps_failing, [("content-type", "application/json")], b"{}")
+        else:
+            await maps.handle(exchange)
+
     for host, handler in (
         ("esi.sim", esi_handler),
         ("janice.sim", fake_janice.handle),
         ("kills.sim", kills.handle),
-        ("maps.sim", maps.handle),
+        ("maps.sim", map_handler),
     ):
         world.attach(host, 80, handler)
     dial = world.network.dial
