@@ -54,6 +54,11 @@ crash *args:
     scripts/venv tests/requirements.lock
     .venv/bin/python -m pytest tests/service/test_crash.py --crashes 50 --timeout 1800 "$@"
 
+# two hours of broken feeds in virtual time, 100 times
+chaos *args:
+    scripts/venv tests/requirements.lock
+    .venv/bin/python -m pytest tests/service/test_chaos.py --chaos-seeds 100 --timeout 1800 --durations 3 "$@"
+
 # 200,000 spoilt inputs for the parsers; arguments such as --seed 2
 fuzz *args:
     scripts/venv tests/requirements.lock
