@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from random import Random
@@ -70,7 +71,7 @@ def test_a_message_may_be_cut_at_every_byte() -> None:
 def test_a_message_may_come_in_any_pieces_with_flushes_inside(text: str, cuts: list[int]) -> None:
     squeeze, decoder, raw = Flushing(), Decoder(compress=True), payload(text)
     edges = sorted({0, len(raw), *(cut % len(raw) for cut in cuts)})
-    parts = [squeeze(raw[begin:end]) for begin, end in zip(edges, edges[1:], strict=False)]
+    parts = [squeeze(raw[begin:end]) for begin, end in itertools.pairwise(edges)]
     assert all(part.endswith(END) for part in parts)
     got = [decoder.feed(part) for part in parts]
     assert got == [None] * (len(parts) - 1) + [json.loads(raw)]

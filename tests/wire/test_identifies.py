@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ def test_no_hour_has_more_than_twenty_and_no_day_more_than_two_hundred(gaps: lis
     for number, at in enumerate(times):
         assert sum(1 for other in times[number:] if other < at + 3600) <= 20
         assert sum(1 for other in times[number:] if other < at + 86_400) <= 200
-    assert all(after - before >= 5.0 for before, after in zip(times, times[1:], strict=False))
+    assert all(after - before >= 5.0 for before, after in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"url": 5}, {"url": ""}])

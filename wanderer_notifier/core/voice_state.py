@@ -32,7 +32,7 @@ class VoiceMap:
     """What is known of the *watched* guilds; written by whoever reads the gateway."""
 
     def __init__(self, watched: frozenset[str]) -> None:
-        self._watched = watched
+        self.watched = watched
         self._guilds: dict[str, _Guild] = {}
         self.moves = 0
         """How often somebody joined, left or changed a channel."""
@@ -52,7 +52,7 @@ class VoiceMap:
             self.forget()
             return
         guild_id = data.get("id") if kind.startswith("GUILD_") else data.get("guild_id")
-        if not isinstance(guild_id, str) or guild_id not in self._watched:
+        if not isinstance(guild_id, str) or guild_id not in self.watched:
             return
         match kind:
             case "GUILD_CREATE":
@@ -102,7 +102,7 @@ class VoiceMap:
                 states=states,
                 bots=set(kept["bots"]),
             )
-        self._guilds = {guild_id: guild for guild_id, guild in guilds.items() if guild_id in self._watched}
+        self._guilds = {guild_id: guild for guild_id, guild in guilds.items() if guild_id in self.watched}
 
     # --- how ---
 

@@ -25,7 +25,7 @@ from wanderer_notifier.core.outcome import (
     Rejected,
     Unknown,
 )
-from wanderer_notifier.discord.answers import Read, closed_words, outcome, read
+from wanderer_notifier.discord.answers import DEAD_TOKEN, Read, closed_words, outcome, read
 from wanderer_notifier.discord.sameness import same, written_at
 from wanderer_notifier.net.client import NetError, NotReached, Upstream
 from wanderer_notifier.wire.limits import Alarm, Limits, Refused
@@ -37,6 +37,7 @@ EDIT = "PATCH /channels/{c}/messages/{m}"
 GET = "GET /channels/{c}/messages"
 ME = "GET /users/@me"
 CHANNEL = "GET /channels/{c}"
+GATEWAY = "GET /gateway/bot"
 
 PATIENCE_S = 5.5
 """A bucket that opens sooner is waited for, a later one is the caller's to wait for: it has rows to look after."""
@@ -48,11 +49,11 @@ MARGIN = timedelta(seconds=5)
 
 
 class DiscordError(Exception):
-    """Discord could not be asked; *forbidden*: it will not answer better next time."""
+    """Discord could not be asked; *forbidden*: it will not answer better next time, *unauthorized*: nor anything."""
 
-    def __init__(self, text: str, *, forbidden: bool = False) -> None:
+    def __init__(self, text: str, *, forbidden: bool = False, unauthorized: bool = False) -> None:
         super().__init__(text)
-        self.forbidden = forbidden
+        self.forbidden, self.unauthorized = forbidden, unauthorized
 
 
 def identify(token: str, version: str, about_url: str) -> dict[str, str]:
@@ -160,6 +161,10 @@ class DiscordRest:
             self._me = identity
         return self._me
 
+    async def gateway(self) -> object:
+        """Where the gateway is and how many sessions may still be begun, as Discord says it. Raises `DiscordError`."""
+        return await self._get(GATEWAY, "/gateway/bot", "")
+
     async def _page(self, channel: str, before: str | None) -> list[dict[str, Any]]:
         params: dict[str, str | int] = {"limit": PAGE, **({"before": before} if before else {})}
         value = await self._get(GET, f"/channels/{channel}/messages", channel, params)
@@ -185,7 +190,8 @@ class DiscordRest:
             return answer.value
         forbidden = refused is None and answer.status in (403, 404)
         words = "an answer that is not JSON" if answer.status == 200 else answer.words
-        raise DiscordError(closed_words(answer) if forbidden else words, forbidden=forbidden)
+        unauthorized = refused is None and (answer.status == 401 or answer.code in DEAD_TOKEN)
+        raise DiscordError(closed_words(answer) if forbidden else words, forbidden=forbidden, unauthorized=unauthorized)
 
     # --- one call -------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import trio
 import trio.abc
-from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
+from wsproto.utilities import LocalProtocolError
 
 from wanderer_notifier.net.dial import Dial, default_tls
 from wanderer_notifier.net.errors import Interrupted, NotReached, Refused, why
@@ -90,6 +92,14 @@ async def open_socket(
         raise NotReached(f"{peer}: no WebSocket upgrade within {connect_s:g} s") from None
     elif failure is not None or crash is not None:
         raise _not_opened(peer, failure or crash) from failure or crash
+
+
+async def say_goodbye(ws: WebSocketConnection, code: int) -> None:
+    """Close *ws* with *code* and wait for the peer's answer, for as long as the caller's own deadline allows."""
+    with contextlib.suppress(
+        ConnectionClosed, LocalProtocolError, OSError, trio.BrokenResourceError, trio.ClosedResourceError
+    ):
+        await ws.aclose(code)  # one that is closed already is as good
 
 
 def _port(parts: SplitResult) -> int:

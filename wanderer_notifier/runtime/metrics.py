@@ -128,6 +128,29 @@ class Metrics:
             "notifier_edits", "Attempts to complete sent messages.", ["kind", "result"], registry=registry
         )
 
+        self.gateway_sessions = Counter(
+            "notifier_gateway_sessions",
+            "Sessions begun (ready), gone on with (resumed), and the attempts.",
+            ["how"],
+            registry=registry,
+        )
+        self.gateway_losses = Counter(
+            "notifier_gateway_losses",
+            "Ends of connections and failed attempts, by cause.",
+            ["cause"],
+            registry=registry,
+        )
+        self.gateway_events = Counter("notifier_gateway_events", "Events received.", ["type"], registry=registry)
+        self.gateway_oddities = Counter(
+            "notifier_gateway_oddities", "What was strange but did no harm.", ["what"], registry=registry
+        )
+        self.gateway_round_trip = Gauge(
+            "notifier_gateway_round_trip_seconds", "The latest heartbeat's way there and back.", registry=registry
+        )
+        self.gateway_budget = Gauge(
+            "notifier_gateway_identifies_left", "Sessions that Discord still lets us begin today.", registry=registry
+        )
+
     def component_changed(self, view: ComponentView) -> None:
         """Follow one component's change of state."""
         self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))
