@@ -43,7 +43,8 @@ class MapService:
     def __init__(self, nursery: trio.Nursery, *, seed: int = 1, rules: Rules | None = None) -> None:
         self.network = MemoryNetwork(nursery)
         self.dice = random.Random(seed)
-        self.server = MapServer(now=self.now, rng=random.Random(seed))
+        self.clock_s = 0.0
+        self.server = MapServer(now=self.server_now, rng=random.Random(seed))
         self.network.attach(HOST, 80, partial(serve_stream, handler=self.server.handle))
         self.home: Map = self.server.add_map("home", KEY)
         self.store = Store.open(":memory:", run=inline)
@@ -54,6 +55,10 @@ class MapService:
 
     def now(self) -> datetime:
         return BEGIN + timedelta(seconds=trio.current_time())
+
+    def server_now(self) -> datetime:
+        """The map server's clock, which may be wrong by `clock_s` seconds."""
+        return self.now() + timedelta(seconds=self.clock_s)
 
     async def start(self) -> None:
         """Begin a life with what the database holds."""

@@ -471,7 +471,50 @@ async def test_m15_a_map_that_fails_is_kept_and_said_to_be_stale(autojump_clock:
         assert service.health.component(DATA).state == "ok"
 
 
-# --- restarts ---
+# --- clocks and restarts ---
+
+
+@pytest.mark.parametrize("by_s", [-400.0, -30.0, 30.0, 400.0])
+async def test_a_clock_of_the_map_server_that_jumps_hides_nothing(autojump_clock: MockClock, by_s: float) -> None:
+    async with serving() as service:
+        service.home.add_system(OTHER)
+        await trio.sleep(60)
+        service.clock_s = by_s
+        service.network.refuse(HOST, 80)
+        service.network.cut(HOST, 80)
+        await trio.sleep(20)
+        rally = service.home.rally(HOME, PILOT, "form up")  # no list would tell of it
+        service.network.refuse(HOST, 80, False)
+        await trio.sleep(60)
+        assert await service.told() == [f"system:home:{OTHER}", f"rally:home:{rally}"]
+        service.server.cut_streams()  # and the cursor is good again
+        service.home.add_system(THIRD)
+        await trio.sleep(30)
+        assert (await service.told())[2:] == [f"system:home:{THIRD}"]
+        assert service.health.component(STREAM).state == "ok"
+
+
+async def test_a_clock_that_goes_back_before_anything_was_decided_hides_nothing(autojump_clock: MockClock) -> None:
+    async with serving() as service:
+        service.clock_s = -200.0
+        service.server.cut_streams()
+        rally = service.home.rally(HOME, PILOT, "form up")
+        await trio.sleep(60)
+        assert await service.told() == [f"rally:home:{rally}"]
+
+
+async def test_a_system_added_while_the_map_offers_no_stream_is_told_from_its_list(autojump_clock: MockClock) -> None:
+    async with serving() as service:
+        service.home.sse_enabled = False
+        service.server.cut_streams()
+        await trio.sleep(90)
+        service.home.add_system(OTHER)
+        service.home.add_character(2147480002)
+        await trio.sleep(70)
+        assert await service.told() == [f"system:home:{OTHER}", "character:home:2147480002"]
+        service.home.sse_enabled = True
+        await trio.sleep(400)  # the stream is back and replays the event
+        assert len(await service.told()) == 2
 
 
 async def test_a_restart_with_the_map_down_still_knows_what_is_tracked(autojump_clock: MockClock) -> None:

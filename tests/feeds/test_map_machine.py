@@ -28,7 +28,7 @@ SYSTEMS = tuple(range(31002001, 31002005))
 PILOT = 2147480001
 TICK_S = 0.002
 """Events of one millisecond have no order upstream, so that no two changes of one system happen in the same."""
-LONG_WAITS = 3
+LONG_WAITS, JUMPS = 3, 2
 RECOVERED_S = 400.0
 """The longest back-offs together; the map repeats ten minutes."""
 
@@ -83,7 +83,7 @@ class MapFeedMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Step] = []
-        self.seed = self.long_waits = 0
+        self.seed = self.long_waits = self.jumps = 0
 
     def _then(self, act: Callable[[Story], Any]) -> None:
         async def step(story: Story) -> None:
@@ -194,6 +194,18 @@ class MapFeedMachine(RuleBasedStateMachine):
 
         self.steps.append(step)
 
+    @precondition(lambda self: self.jumps < JUMPS)
+    @rule(by_s=st.sampled_from((-200.0, -20.0, 20.0)))
+    def jump(self, by_s: float) -> None:
+        """The map server's clock is set."""
+        self.jumps += 1
+
+        async def step(story: Story) -> None:
+            await story.lose()  # what waits to be replayed may come in another order than it happened
+            story.service.clock_s += by_s
+
+        self.steps.append(step)
+
     # --- we break ---
 
     @rule(away_s=st.sampled_from((0.0, 1.0, 8.0)))
@@ -277,7 +289,7 @@ async def check(story: Story) -> None:
 
 TestMapFeed = MapFeedMachine.TestCase
 TestMapFeed.settings = settings(
-    max_examples=120,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -44,6 +44,8 @@ HEADERS: Mapping[str, str] = {
 GREETING_S = 15.0
 OVERLAP_S = 5.0
 """Ids of one moment are not in order on the wire, so that a resume begins a little earlier (1.5)."""
+BACKLOG_S = 30.0
+"""The backlog is written at once behind the greeting."""
 HELD_EVENTS = 2_000
 HOLD_S = 60.0
 """How long the first snapshot may hold events back before they go on without it."""
@@ -77,7 +79,7 @@ class MapConnection:
         self._loaded = False
         self._hint, self._names = trio.Event(), trio.Event()
         self._ledger, self._doubtful = Ledger(), frozenset[int]()
-        self._greeting_id, self._replayed = "", 0
+        self._greeting_id, self._greeted_at, self._replayed = "", 0.0, 0
         # Everything passes through this buffer; while a snapshot is read its gate is shut, so that no event is handed
         # on before the snapshot that may already contain it, or may be too old to contain it.
         self._held_in, self._held_out = trio.open_memory_channel[MapEventArrived](HELD_EVENTS)
@@ -143,15 +145,18 @@ class MapConnection:
     async def _take(self, event: SseEvent) -> None:
         if event.type == "connected":
             if not self._greeted.is_set():
+                if back_s := self._memory.clock_went_back(event.id):
+                    raise MapLost(f"the map server's clock went back by {back_s:.0f} s; asking for what is missing")
                 await self._memory.greeted(event.id)
-                self._greeting_id = event.id
+                self._greeting_id, self._greeted_at = event.id, trio.current_time()
                 self._figures.connected()
                 self._part.to("ok")
                 self._greeted.set()
             return
         self._figures.event()
         self._ledger.told(event.type, event.data)
-        replayed = event.id < self._greeting_id  # both are the server's clock
+        # Both ids are of the server's clock; should that go back later on, what is live must not pass for old.
+        replayed = event.id < self._greeting_id and trio.current_time() - self._greeted_at < BACKLOG_S
         self._replayed += replayed and self._memory.is_new(event.id, event.data)
         if event.type in CHARACTER_HINTS:
             self._hint.set()

@@ -9,9 +9,14 @@ from datetime import datetime
 import trio
 from attrs import frozen
 
+from wanderer_notifier.core.cursors import cursor_before, ulid_time_ms
 from wanderer_notifier.feeds.map_pace import Pace
 from wanderer_notifier.net.client import Upstream
 
+CLOCK_BACK_S = 2.0
+"""Ids of one moment are milliseconds out of order (1.5); this is another clock."""
+HORIZON_S = 720.0
+"""The oldest that the server repeats (1.5)."""
 SEEN_EVENTS = 10_000
 """Resuming a little early and the stream's own overlap repeat events; the server keeps at most 1,000 (1.5, 7.7)."""
 
@@ -43,6 +48,8 @@ class MapMemory:
     ) -> None:
         self._committed, self._tell_seed = cursor, tell_seed
         self._seed: str | None = None
+        self._useless: str | None = None  # a cursor from before the server's clock went back, and what to use instead
+        self._instead: str | None = None
         self._seen: set[tuple[str, str]] = set()
         self._order: deque[tuple[str, str]] = deque()
         self._known_until: float | None = None  # on Trio's clock
@@ -61,7 +68,26 @@ class MapMemory:
         self.pace = Pace()
 
     def cursor(self) -> str | None:
-        return self._committed() or self._seed
+        committed = self._committed()
+        if committed is not None and committed == self._useless:
+            return self._instead
+        return committed or self._seed
+
+    def clock_went_back(self, greeting_id: str) -> float:
+        """By how many seconds the server's clock went back since the cursor, 0 if it did not.
+
+        If it did, the cursor would hide what happens now, so that another takes its place, made up from the present
+        clock and the length of the gap, until a new event is decided.
+        """
+        cursor, greeted = ulid_time_ms(self.cursor() or ""), ulid_time_ms(greeting_id)
+        if cursor is None or greeted is None or cursor - greeted < CLOCK_BACK_S * 1000:
+            return 0.0
+        gap_s = self.gap_s()
+        self._useless = self._committed()
+        self._instead = cursor_before(greeting_id, HORIZON_S if gap_s is None else min(gap_s, HORIZON_S))
+        if self._useless is None:
+            self._seed = self._instead
+        return (cursor - greeted) / 1000
 
     async def greeted(self, event_id: str) -> None:
         """The greeting's id is newer than the backlog (cases.md S08): it may begin a cursor, never move one."""
