@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from urllib.parse import quote
 
 import structlog
 import trio
 
 from wanderer_notifier.core.events import Arrival, MapEventArrived
-from wanderer_notifier.core.mapevents import CHARACTER_HINTS, cursor_before
+from wanderer_notifier.core.mapevents import CHARACTER_HINTS
 from wanderer_notifier.feeds.map_figures import Figures
 from wanderer_notifier.feeds.map_ledger import Ledger
 from wanderer_notifier.feeds.map_loader import MapLoader
 from wanderer_notifier.feeds.map_memory import MapMemory, MapSource
-from wanderer_notifier.feeds.map_refusals import MapLost, StreamMissed, limit_reached, not_a_stream, refusal
+from wanderer_notifier.feeds.map_refusals import MapLost, StreamMissed, limit_reached
 from wanderer_notifier.net.client import StreamAnswer
 from wanderer_notifier.net.errors import Interrupted, Silent
 from wanderer_notifier.runtime.health import Component
@@ -24,26 +23,8 @@ from wanderer_notifier.wire.sse import SseEvent, SseParser
 
 log = structlog.get_logger("maps")
 
-EVENTS = (
-    "add_system",
-    "deleted_system",
-    "system_metadata_changed",
-    "system_renamed",
-    "character_added",
-    "character_removed",
-    "character_updated",
-    "rally_point_added",
-    "rally_point_removed",
-)
 NAME_HINTS = frozenset({"system_metadata_changed", "system_renamed"})
-HEADERS: Mapping[str, str] = {
-    "accept": "text/event-stream",
-    "accept-encoding": "identity",  # `deflate, gzip` would be answered with a deflated stream (1.1)
-    "cache-control": "no-cache",
-}
 GREETING_S = 15.0
-OVERLAP_S = 5.0
-"""Ids of one moment are not in order on the wire, so that a resume begins a little earlier (1.5)."""
 BACKLOG_S = 30.0
 """The backlog is written at once behind the greeting."""
 HELD_EVENTS = 2_000
@@ -90,37 +71,17 @@ class MapConnection:
 
         Raises `Permanent` with what an operator can do, or any error of the connection.
         """
-        source, params = self._source, {"events": ",".join(EVENTS)}
-        cursor = self._memory.cursor()
-        if cursor is not None and (resume := cursor_before(cursor, OVERLAP_S)) is not None:
-            params["last_event_id"] = resume
-        path = f"/api/maps/{quote(source.slug, safe='')}/events/stream"
+        source = self._source
+        path, params = address(source, self._memory)
         async with source.api.stream(path, params=params, headers=HEADERS, read_s=source.silence_s) as answer:
             self._memory.pace.taken()
-            await self._accept(answer)
+            await accept(answer, source, self._memory)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._forward, name=f"map {source.slug}: forward")
                 nursery.start_soon(self._keep_loaded, name=f"map {source.slug}: snapshots")
                 nursery.start_soon(self._follow_hints, name=f"map {source.slug}: pilots")
                 await self._read(answer)
                 nursery.cancel_scope.cancel(reason="the stream ended")
-
-    async def _accept(self, answer: StreamAnswer) -> None:
-        slug, content_type = self._source.slug, answer.headers.get("content-type", "")
-        if answer.status == 200 and content_type.partition(";")[0].strip().lower() == "text/event-stream":
-            return
-        try:
-            body = (await answer.read_body()).decode("utf-8", "replace")
-        except Interrupted:
-            body = ""
-        log.warning("map_stream_refused", map=slug, status=answer.status, content_type=content_type, body=body[:300])
-        if answer.status == 200:
-            raise not_a_stream(slug, content_type)
-        memory = self._memory
-        repeated = memory.unknown_map if answer.status == 404 else memory.refused_as_full
-        memory.unknown_map = memory.unknown_map + 1 if answer.status == 404 else 0
-        memory.refused_as_full = memory.refused_as_full + 1 if answer.status == 429 else 0
-        raise refusal(slug, answer.status, answer.headers, body, repeated=repeated)
 
     async def _read(self, answer: StreamAnswer) -> None:
         parser = SseParser()
