@@ -43,10 +43,10 @@ from tests.feeds.follower import (
 )
 from tests.feeds.map_service import HOST, MapService
 from wanderer_notifier.core.rules import Channels, MapRules, Priority, Rules
-from wanderer_notifier.feeds.map_connection import EVENTS
 from wanderer_notifier.feeds.map_ledger import Ledger
 from wanderer_notifier.feeds.map_memory import SEEN_EVENTS, MapMemory
 from wanderer_notifier.feeds.map_pace import CONNECTIONS
+from wanderer_notifier.feeds.map_request import EVENTS
 from wanderer_notifier.sim.http import Exchange
 from wanderer_notifier.sim.mapserver import MapServer
 from wanderer_notifier.sim.mapserver_map import Map

@@ -16,6 +16,7 @@ from wanderer_notifier.feeds.map_ledger import Ledger
 from wanderer_notifier.feeds.map_loader import MapLoader
 from wanderer_notifier.feeds.map_memory import MapMemory, MapSource
 from wanderer_notifier.feeds.map_refusals import MapLost, StreamMissed, limit_reached
+from wanderer_notifier.feeds.map_request import HEADERS, accept, address
 from wanderer_notifier.net.client import StreamAnswer
 from wanderer_notifier.net.errors import Interrupted, Silent
 from wanderer_notifier.runtime.health import Component
