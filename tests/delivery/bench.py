@@ -15,6 +15,8 @@ import trio
 from attrs import Factory, define
 
 from tests.discord.peer import MAIN, START, Peer, in_memory, virtual_now
+from wanderer_notifier.delivery.bench import Compose
+from wanderer_notifier.delivery.edits import Edited
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
 from wanderer_notifier.runtime.health import Component, Health
 from wanderer_notifier.sim.discord import Discord
@@ -66,6 +68,7 @@ class Bench:
     part: Component
     delivery: Delivery
     stop: trio.Event
+    edits: list[Edited] = Factory(list)
     told: list[Delivered] = Factory(list)
     _told_more: trio.Event = Factory(trio.Event)
 
@@ -119,6 +122,7 @@ async def delivering(
     now: Callable[[], datetime] = virtual_now,
     rows: Iterable[NewRow] = (),
     running: bool = True,
+    compose: Compose | None = None,
 ) -> AsyncIterator[Bench]:
     """Everything running; at the end the delivery is cut off as by a crash."""
     own = store is None
@@ -135,6 +139,9 @@ async def delivering(
             part=part,
             observe=lambda result: bench.observe(result),
             primary=primary,
+            compose=compose,
+            edit=peer.rest.edit,
+            observe_edit=lambda row, became: bench.edits.append(became),
         )
         bench = Bench(peer=peer, store=store, part=part, delivery=delivery, stop=trio.Event())
         await bench.put(*rows)

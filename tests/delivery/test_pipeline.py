@@ -28,7 +28,7 @@ from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.state import decisions, memory, outbox, parked
+from wanderer_notifier.state import bodies, decisions, memory, outbox, parked
 from wanderer_notifier.state.store import DiskFull, Store
 
 T = TypeVar("T")
@@ -335,3 +335,69 @@ async def test_nothing_that_arrives_stops_the_pipeline(raw: object, data: str) -
         kill(7),
     )
     assert ("kill:7", "200") in await rig.told()
+
+
+# --- kills without a body -----------------------------------------------------------------------------------------
+
+
+def reference(system_id: int | None = None, sought: str | None = None, **raw: Any) -> KillArrived:
+    return KillArrived(
+        raw={"killID": 128000001, "zkb": {"hash": "a"}, **raw},
+        system_id=system_id,
+        source="live",
+        received_at=NOW,
+        sought=sought,
+    )
+
+
+@pytest.mark.parametrize("system_id", [None, 31000123])
+async def test_k22_a_kill_without_a_body_is_sought_and_not_parked(system_id: int | None) -> None:
+    rig = Rig()
+    await rig.feed(LOADED, reference(system_id), reference(system_id))
+    (sought,) = await rig.store.read(bodies.sought)
+    assert (sought.killmail_id, sought.hash, sought.system_id) == (128000001, "a", system_id)
+    assert (await rig.told(), await rig.parked()) == ([], [])
+
+
+async def test_k22_with_its_body_it_is_told_once() -> None:
+    rig = Rig()
+    found = evolve(kill(), sought="found")
+    await rig.feed(LOADED, reference(), found, found, reference())
+    assert await rig.told() == [("kill:128000001", "200")]
+    assert len(await rig.store.read(bodies.sought)) == 1  # the copy at the end; its body will be a duplicate
+    await rig.feed(found)
+    assert await rig.store.read(bodies.sought) == ()
+    assert len(await rig.told()) == 1
+
+
+async def test_k24_a_kill_whose_body_is_not_to_be_had_is_parked_with_the_reason() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, reference(), reference(sought="ESI answers HTTP 422"))
+    (kept,) = await rig.parked()
+    assert kept.error == "missing_system_id (its body: ESI answers HTTP 422)"
+    assert await rig.store.read(bodies.sought) == ()
+
+
+async def test_k24_where_the_system_is_known_it_is_told_with_what_there_is() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, reference(31000123), reference(31000123, sought="ESI answers HTTP 422"))
+    assert await rig.told() == [("kill:128000001", "200")]
+    assert await rig.store.read(bodies.sought) == ()
+
+
+@pytest.mark.parametrize(
+    "raw", [{"sequence_id": 7, "zkb": {}}, {"killID": 5}, {"killID": 5, "zkb": []}, {"zkb": {"hash": "a"}}]
+)
+async def test_k23_an_entry_without_a_mail_is_parked_at_once(raw: dict[str, Any]) -> None:
+    rig = Rig()
+    await rig.feed(KillArrived(raw=raw, system_id=None, source="live", received_at=NOW))
+    assert len(await rig.parked()) == 1
+    assert await rig.store.read(bodies.sought) == ()
+
+
+async def test_too_many_kills_without_a_body_are_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "CAPACITY", 1)
+    rig = Rig()
+    await rig.feed(reference(), reference(killID=2))
+    (kept,) = await rig.parked()
+    assert kept.error == "too many kills without a body"

@@ -26,6 +26,8 @@ Edited: TypeAlias = Literal["edited", "nothing new", "given up", "refused", "aga
 
 WORTH_S = 600.0
 """Nobody looks at a message any more that is older; what is known by then is shown, what is not never will be."""
+OVER_S = 3600.0
+"""A message of that age is left alone."""
 LOOK_S = 6.0
 """How long one attempt waits for what is missing (notifications.md 5.3)."""
 AT_ONCE = 8
@@ -80,6 +82,9 @@ class Editor:
     async def _complete(self, row: Row) -> None:
         """One attempt to show what was missing."""
         age_s = (self._bench.now() - (row.done_at or row.received_at)).total_seconds()
+        if not -OVER_S < age_s < OVER_S:
+            await self._settle(row, "given up")
+            return
         late = not -WORTH_S < age_s < WORTH_S  # a clock that stepped back counts as late, too
         try:
             look = await self._compose(row, until=trio.current_time() + (0.0 if late else LOOK_S))

@@ -19,7 +19,9 @@ ROOM = 500
 
 @frozen(kw_only=True)
 class Found:
-    """One answer; *value* None: there is no such thing. Past *fresh_until* it may be shown, but is to be asked again."""
+    """One answer; *value* None: there is no such thing. Past *fresh_until* it may be shown, but should be asked again
+    behind the scenes.
+    """
 
     value: JsonObject | None
     fresh_until: datetime
