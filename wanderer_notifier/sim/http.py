@@ -11,6 +11,7 @@ from typing import TypeAlias
 import h11
 import trio
 import trio_websocket
+from attrs import frozen
 
 from wanderer_notifier.sim.http_requests import MAX_BODY, MAX_HEAD, RECEIVE, read_request
 from wanderer_notifier.sim.http_requests import Request as Request  # what handlers are given
@@ -19,6 +20,15 @@ IDLE_S = 300.0
 """Seconds a kept-alive connection may be silent; longer than any client of ours keeps one."""
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
+
+
+@frozen(kw_only=True)
+class Instead:
+    """An answer to whatever is asked, as of a proxy, a moved server or one that is being maintained."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
 
 
 class Gone(Exception):

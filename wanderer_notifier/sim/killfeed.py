@@ -13,7 +13,7 @@ from attrs import frozen
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.sim import killfeed_http
-from wanderer_notifier.sim.http import Exchange
+from wanderer_notifier.sim.http import Exchange, Instead
 from wanderer_notifier.sim.killfeed_channel import COPIES, Channel, Copies, Dialect, Session
 from wanderer_notifier.sim.killfeed_socket import Connection
 from wanderer_notifier.sim.killfeed_store import KillStore
@@ -72,6 +72,8 @@ class KillFeed:
         self.down = False
         """While true every connection is cut at once, as if nothing listened."""
         self.refused_status: int | None = None
+        self.instead: Instead | None = None
+        """What a proxy in front answers to everything."""
         self.delay_join_s = 0.0
         """Seconds between a join and its reply."""
         self.replies_to_drop = 0
@@ -262,6 +264,9 @@ class KillFeed:
         """Serve one exchange: the socket under `/socket/websocket`, HTTP elsewhere."""
         if self.down:
             exchange.abort()
+        elif self.instead is not None:
+            await exchange.respond(self.instead.status, self.instead.headers, self.instead.body)
+            self.touch()
         elif exchange.request.path.rstrip("/") == "/socket/websocket":
             await self._handshake(exchange)
         else:

@@ -14,7 +14,7 @@ from email.utils import format_datetime
 import trio
 
 from wanderer_notifier.core.events import JsonObject
-from wanderer_notifier.sim.http import Exchange, Request
+from wanderer_notifier.sim.http import Exchange, Instead, Request
 from wanderer_notifier.sim.killfeed_channel import token
 from wanderer_notifier.sim.mapserver_events import BROADCAST_TYPES, Buffer, Event, ulid
 from wanderer_notifier.sim.mapserver_map import Map
@@ -54,6 +54,11 @@ class MapServer:
         """Cut every frame into pieces of this many bytes."""
         self.cut_in_next_frame = False
         """Drop the connection in the middle of the next event."""
+        self.respell: Callable[[bytes], bytes] | None = None
+        """Writes every frame otherwise, in one of the spellings of `mapserver_events` or any other."""
+        self.stream_type = "text/event-stream; charset=utf-8"
+        self.instead: Instead | None = None
+        """What a proxy in front answers to everything."""
         self.duplicate_backfill = False
         """Deliver what was replayed once more, as a race in the real server does."""
         self.rest_failures: deque[int] = deque()
@@ -140,6 +145,10 @@ class MapServer:
         if self.down:
             exchange.abort()
             return
+        if self.instead is not None:
+            await exchange.respond(self.instead.status, self.instead.headers, self.instead.body)
+            self.touch()
+            return
         try:
             match = re.fullmatch(r"/api/maps/([^/]+)/(.+?)/?", request.path)
             if match and match[2] == "events/stream" and request.method == "GET":
@@ -173,7 +182,7 @@ class MapServer:
             ("vary", "accept-encoding"),
             ("cache-control", "no-cache"),
             ("x-request-id", token(self.rng, 15)),
-            ("content-type", "text/event-stream; charset=utf-8"),
+            ("content-type", self.stream_type),
             ("connection", "keep-alive"),
             ("access-control-allow-origin", "*"),
             ("access-control-allow-headers", "Cache-Control"),

@@ -90,6 +90,11 @@ class Buffer:
         ]
         return sorted(missed, key=lambda event: event.id)[:BACKFILL]
 
+    @property
+    def newest(self) -> Event | None:
+        """The event that happened last."""
+        return self._events[-1] if self._events else None
+
     def clear(self) -> None:
         self._events.clear()
 
@@ -143,6 +148,21 @@ def jsonapi_greeting(event_id: str, other_id: str, map_id: str, now: datetime) -
     data = {"map_id": map_id, "server_time": iso(now, micros=True)}
     attributes = {"id": event_id, "event": "connected", "data": data}
     return _jsonapi(other_id, attributes, None, (None, "unknown", iso(now, micros=True), None))
+
+
+def with_crlf(frame: bytes) -> bytes:
+    """The frame with the line ends of another platform (cases.md S02)."""
+    return frame.replace(b"\n", b"\r\n")
+
+
+def with_lone_cr(frame: bytes) -> bytes:
+    return frame.replace(b"\n", b"\r")
+
+
+def without_spaces(frame: bytes) -> bytes:
+    """The frame as terse as the grammar allows, among comments, and a greeting behind a byte-order mark (S04)."""
+    terse = b":\n: a comment\n" + frame.replace(b": ", b":", 3)
+    return b"\xef\xbb\xbf" + terse if frame.startswith(b"event: connected") else terse
 
 
 def _jsonapi(

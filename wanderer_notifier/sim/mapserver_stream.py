@@ -115,6 +115,7 @@ class Stream:
     async def _send(self, data: bytes) -> None:
         """Write one frame, in pieces if a test asks for it; writes to a client that left only count."""
         await self._server.flowing()
+        whole = data if self._server.respell is None else self._server.respell(data)
         if self.gone:
             self._writes_into_the_void += 1
             if self._writes_into_the_void >= self._server.linger_writes:
@@ -124,12 +125,12 @@ class Stream:
         try:
             if self._server.cut_in_next_frame and data is not KEEPALIVE:
                 self._server.cut_in_next_frame = False
-                await self._exchange.send(data[: len(data) // 2])
+                await self._exchange.send(whole[: len(whole) // 2])
                 await self.end()
                 return
-            size = self._server.split_at or len(data)
-            for start in range(0, len(data), size):
-                await self._exchange.send(data[start : start + size])
+            size = self._server.split_at or len(whole)
+            for start in range(0, len(whole), size):
+                await self._exchange.send(whole[start : start + size])
         except PEER_LEFT:
             self._leave()
 
