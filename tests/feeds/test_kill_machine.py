@@ -166,7 +166,7 @@ async def play(steps: list[Step], seed: int) -> None:
 
 TestKillFeed = KillFeedMachine.TestCase
 TestKillFeed.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

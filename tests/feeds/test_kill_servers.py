@@ -13,7 +13,7 @@ from trio_websocket import ConnectionClosed
 
 from tests.feeds.conftest import World
 from tests.feeds.killing import HOME, HOST, OTHER, PORT, SYSTEMS, Killing
-from wanderer_notifier.feeds.kills import Address, socket_url
+from wanderer_notifier.feeds.kill_address import Address, socket_url
 from wanderer_notifier.sim import killfeed_socket
 from wanderer_notifier.sim.http import Exchange
 from wanderer_notifier.sim.killfeed import KillFeed

@@ -18,8 +18,9 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from tests.feeds.conftest import World
 from wanderer_notifier.core.events import Arrival, JsonObject, KillArrived
+from wanderer_notifier.feeds.kill_address import socket_url
 from wanderer_notifier.feeds.kill_audience import AUDIENCES, AudienceName, usable
-from wanderer_notifier.feeds.kills import follow_kills, socket_url
+from wanderer_notifier.feeds.kills import follow_kills
 from wanderer_notifier.net.dial import tcp_dial
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.watch import Watch

@@ -1,26 +1,26 @@
 """Closes the gaps of the kill feed: what a lost subscription missed is looked up where the service still has it.
 
 After each join the preload comes by itself; where it may have left out something, or cannot be trusted, the service's
-memory is asked, and where that is shorter than the gap, zKillboard's lists (wanderer-kills.md 6.4, WK-21). While a
-socket stays down the memory is polled. Characters cannot be asked for: their gaps are counted and shown.
+memory is asked, and where that is shorter than the gap, zKillboard's lists (wanderer-kills.md 6.4, WK-21).
+Characters cannot be asked for: their gaps are counted and shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 import trio
 
 from wanderer_notifier.core.backoff import Backoff
-from wanderer_notifier.core.events import Arrival, FeedHeard, KillArrived
-from wanderer_notifier.core.gaps import LONG_GAP, Gap, doubtful, kill_id, kill_time
+from wanderer_notifier.core.events import Arrival, FeedHeard
+from wanderer_notifier.core.gaps import LONG_GAP, Gap, doubtful
 from wanderer_notifier.feeds.kill_line import Line
-from wanderer_notifier.feeds.kill_rest import KillRest, Unusable
+from wanderer_notifier.feeds.kill_rest import Unusable
+from wanderer_notifier.feeds.kill_search import Searcher
 from wanderer_notifier.net.errors import NetError
-from wanderer_notifier.runtime.health import Component, FeedGap
+from wanderer_notifier.runtime.health import FeedGap
 from wanderer_notifier.runtime.supervise import describe
 
 log = structlog.get_logger("kills")
@@ -33,61 +33,6 @@ ROUNDS = Backoff(first_s=15.0, cap_s=300.0)
 """Between two rounds over the systems for which the service gave no answer."""
 SHOWN_FROM_S = 1.0
 """Shorter gaps are mended like any other, and only counted."""
-
-
-class Searcher:
-    """Looks for kills that were not pushed and hands them on; each only once."""
-
-    def __init__(
-        self,
-        rest: KillRest,
-        out: trio.MemorySendChannel[Arrival],
-        *,
-        now: Callable[[], datetime],
-        max_age_s: float,
-    ) -> None:
-        self.rest, self.now, self.max_age_s = rest, now, max_age_s
-        self._out = out
-
-    async def search(self, line: Line, system: int, earliest: datetime, *, lists: bool) -> list[datetime]:
-        """The times of the kills of *system* since *earliest* that *line* had not brought, after handing them on.
-
-        *lists*: ask zKillboard too, because the service's memory does not reach back far enough. Raises `NetError`,
-        and `Unusable` when neither source can answer.
-        """
-        kills: list[Any] = []
-        usable = False
-        try:
-            kills = await self.rest.cached(system)
-            usable = True
-        except Unusable:
-            lists = True
-        found = await self._hand_on(line, system, kills, earliest)
-        if lists:
-            try:
-                kills = await self.rest.listed(system, earliest, self.now(), line.seen)
-            except Unusable:
-                if not usable:
-                    raise
-            else:
-                found += await self._hand_on(line, system, kills, earliest)
-        return found
-
-    def unseen(self, line: Line, kills: Iterable[Any], since: datetime, until: datetime) -> bool:
-        """Whether *kills* hold one between the two moments that *line* has not brought."""
-        times = (kill_time(raw) for raw in kills if kill_id(raw) not in line.seen)
-        return any(when is not None and since < when <= until for when in times)
-
-    async def _hand_on(self, line: Line, system: int, kills: Iterable[Any], earliest: datetime) -> list[datetime]:
-        found: list[datetime] = []
-        for raw in kills:
-            when = kill_time(raw)
-            if when is None or when <= earliest or kill_id(raw) in line.seen:
-                continue
-            await self._out.send(KillArrived(raw=raw, system_id=system, source="cached", received_at=self.now()))
-            line.seen.add(kill_id(raw))
-            found.append(when)
-        return found
 
 
 async def keep_marks(lines: Sequence[Line], out: trio.MemorySendChannel[Arrival]) -> None:
@@ -192,60 +137,3 @@ async def _search_all(line: Line, gap: Gap, searcher: Searcher) -> tuple[int, st
 
 def _systems(count: int) -> str:
     return f"kills in {count} system{'s' if count > 1 else ''}" if count else ""
-
-
-# --- while a socket stays down ---
-
-POLL_AFTER_S, POLL_S = 30.0, 60.0
-
-
-async def poll_while_down(
-    lines: Sequence[Line], searcher: Searcher, part: Component, out: trio.MemorySendChannel[Arrival]
-) -> None:
-    """Ask for the kills of each line that is down for more than 30 s, every minute, with the systems of the moment."""
-    part.to("disabled", "not needed")
-    while True:
-        down = [line for line in list(lines) if _long_down(line)]
-        if not down:
-            part.to("disabled", "not needed")
-            await trio.sleep(1.0)
-            continue
-        began = trio.current_time()
-        if part.state == "disabled":
-            part.to("starting", "the socket is down")
-        for line in down:
-            await _poll(line, searcher, part, out)
-        await trio.sleep_until(began + POLL_S)
-
-
-def _long_down(line: Line) -> bool:
-    return line.down_since_s is not None and trio.current_time() - line.down_since_s > POLL_AFTER_S
-
-
-async def _poll(line: Line, searcher: Searcher, part: Component, out: trio.MemorySendChannel[Arrival]) -> None:
-    """One round over the systems of *line*; when all of them answered, the gap begins only now."""
-    began = searcher.now()
-    earliest = Gap(line.complete_until, began).earliest(began, searcher.max_age_s)
-    ids = line.ids()
-    found = 0
-    try:
-        uptime_s = (await searcher.rest.condition()).uptime_s
-        lists = Gap(line.complete_until, began).forgotten(uptime_s, began)
-        for system in ids:
-            if not _long_down(line):
-                return  # the join mends the rest
-            found += len(await searcher.search(line, system, earliest, lists=lists))
-    except Unusable as error:
-        part.to("failed", f"the kill service's memory cannot be read: {error}")
-        return
-    except NetError as error:
-        part.to("failed", describe(error))
-        return
-    finally:
-        line.metrics.feed_recovered.labels(f"kills:{line.name}").inc(found)
-    part.to("ok", f"asking for {len(ids)} systems every {POLL_S:.0f} s while the socket is down")
-    if not line.joined:
-        # zKillboard's lists lag behind by minutes, so that they prove nothing about the present.
-        until = began - timedelta(minutes=15) if lists else began
-        line.complete_until = max(line.complete_until, until)
-        await out.send(FeedHeard(feed=line.name, until=line.complete_until))

@@ -95,7 +95,8 @@ class Line:
         """The subscription stands; *seamless* when one before it stood until now."""
         self.joined, self.down_since_s = True, None
         if not (seamless and self.whole):
-            self.whole, self.gap, self.recovered = False, Gap(self.complete_until, self.now()), 0
+            now = self.now()
+            self.whole, self.gap, self.recovered = False, Gap(min(self.complete_until, now), now), 0
         if not seamless:
             self.metrics.feed_connected.labels(self._label).set(self.now().timestamp())
             if not self.reproach:

@@ -84,7 +84,7 @@ class KillSession:
         self._machine = Phoenix(TOPIC, serializer)
         self._answer: Answer | None = None
         self._answered = trio.Event()
-        self._beats: dict[str, float] = {}
+        self._beat_ref, self._beat_sent = "", 0.0
         self._loss: tuple[str, str] | None = None
         self._lost = trio.Event()
         self._life = trio.Event()
@@ -128,7 +128,8 @@ class KillSession:
                 if event.event == "killmail_update":
                     await self._hand_on(event.payload, received_at)
             elif isinstance(event, HeartbeatAcked):
-                self._line.round_trip(trio.current_time() - self._beats.pop(event.ref, trio.current_time()))
+                if event.ref == self._beat_ref:
+                    self._line.round_trip(trio.current_time() - self._beat_sent)
             elif isinstance(event, Joined | JoinRefused):
                 self._settle(event)
             elif isinstance(event, ChannelCrashed):
@@ -178,7 +179,7 @@ class KillSession:
             sent = trio.current_time()
             self._life = trio.Event()
             ref, frame = self._machine.heartbeat()
-            self._beats[ref] = sent
+            self._beat_ref, self._beat_sent = ref, sent
             await self._send(frame)
             # Any frame proves as much as the reply, which may stand in line behind kills; and while the reader waits
             # for the pipeline nothing can be heard at all, yet the beats must go on.

@@ -14,9 +14,9 @@ import trio
 
 from wanderer_notifier.core.events import Arrival, FeedHeard
 from wanderer_notifier.core.gaps import Condition, in_downtime
-from wanderer_notifier.feeds.kill_gaps import Searcher
 from wanderer_notifier.feeds.kill_line import Line
 from wanderer_notifier.feeds.kill_rest import Unusable
+from wanderer_notifier.feeds.kill_search import Searcher
 from wanderer_notifier.net.errors import NetError
 
 log = structlog.get_logger("kills")

@@ -29,17 +29,19 @@ import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import structlog
 import trio
 
 from wanderer_notifier.core.events import Arrival
 from wanderer_notifier.core.gaps import Seen, in_downtime
+from wanderer_notifier.feeds.kill_address import Address
 from wanderer_notifier.feeds.kill_audience import AUDIENCES, IDS_PER_SOCKET, AudienceName, usable
-from wanderer_notifier.feeds.kill_gaps import Searcher, keep_marks, mend_gaps, poll_while_down
+from wanderer_notifier.feeds.kill_gaps import keep_marks, mend_gaps
 from wanderer_notifier.feeds.kill_line import Line
+from wanderer_notifier.feeds.kill_polling import poll_while_down
 from wanderer_notifier.feeds.kill_rest import KillRest
+from wanderer_notifier.feeds.kill_search import Searcher
 from wanderer_notifier.feeds.kill_session import FeedLost, KillSession
 from wanderer_notifier.feeds.kill_silence import watch_silence
 from wanderer_notifier.net.dial import Dial
@@ -49,7 +51,6 @@ from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import Permanent, keep_running, leaves
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.wire.phoenix import Serializer
 
 log = structlog.get_logger("kills")
 
@@ -94,8 +95,10 @@ async def follow_kills(
     complained: set[object] = set()
     per_socket = IDS_PER_SOCKET
     searcher = Searcher(rest, out, now=now, max_age_s=max_age_s) if rest is not None else None
-    unknown = min([first_start or now(), *marks.values()]) if not marks else min(marks.values())
+    known = [until for name, until in marks.items() if name.partition("-")[0] == audience]
+    begin = min(known, default=first_start or now())
     resized = trio.Event()
+    started = False
 
     async def connect(line: Line, part: Component) -> None:
         nonlocal per_socket, resized
@@ -139,7 +142,7 @@ async def follow_kills(
                     kind,
                     component(f"killmail_stream:{name}"),
                     share,
-                    complete_until=marks.get(name, unknown),
+                    complete_until=now() if started else marks.get(name, begin),
                     seen=seen,
                     now=now,
                     metrics=metrics,
@@ -150,6 +153,7 @@ async def follow_kills(
                     partial(keep_running, line.part, partial(connect, line), roll=roll), name=line.part.name
                 )
                 nursery.start_soon(mend_gaps, line, searcher, out, name=f"{line.part.name}: gaps")
+            started = True
             for idle in lines[len(chunks) :]:
                 idle.wanted.set(())
             await _either(wanted, ids, resized)
@@ -212,53 +216,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Permanent):
         return "join_refused"
     return "interrupted" if isinstance(error, Interrupted) else "unreachable"
-
-
-class Address:
-    """Where the socket is, and in which form it is spoken to; old servers refuse what new ones ask for."""
-
-    def __init__(self, url: str, client_identifier: str) -> None:
-        self._url, self._client_identifier = url, client_identifier
-        self.serializer: Serializer = "2.0.0"
-        self._suffix = True
-        self._tried: set[tuple[str, bool]] = set()
-
-    @property
-    def url(self) -> str:
-        return socket_url(self._url, self._client_identifier, serializer=self.serializer, suffix=self._suffix)
-
-    def worked(self) -> None:
-        """The server took the upgrade."""
-        self._tried.clear()
-
-    def another(self, status: int) -> bool:
-        """Turn to another way of asking after a refusal with *status*; False when none is left."""
-        self._tried.add((self.serializer, self._suffix))
-        if status == 403:  # how Phoenix refuses a serializer
-            self.serializer = "1.0.0" if self.serializer == "2.0.0" else "2.0.0"
-        elif status == 404:
-            self._suffix = not self._suffix
-        else:
-            self._tried.clear()
-            return False
-        if (self.serializer, self._suffix) not in self._tried:
-            return True
-        self._tried.clear()
-        self.serializer, self._suffix = "2.0.0", True
-        return False
-
-
-def socket_url(url: str, client_identifier: str, *, serializer: Serializer = "2.0.0", suffix: bool = True) -> str:
-    """The address of the socket behind a configured one (operations.md 1.5): http becomes ws, the path is completed.
-
-    Without *suffix* the last `/websocket` is left out, as the service's own description has it (5.7).
-    """
-    parts = urlsplit(url)
-    path = parts.path.rstrip("/")
-    if not path.endswith("/socket/websocket"):
-        path = path.removesuffix("/websocket").removesuffix("/socket") + "/socket/websocket"
-    if not suffix:
-        path = path.removesuffix("/websocket")
-    query = dict(parse_qsl(parts.query)) | {"vsn": serializer, "client_identifier": client_identifier}
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
