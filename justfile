@@ -64,6 +64,21 @@ fuzz *args:
     scripts/venv tests/requirements.lock
     .venv/bin/python -m tests.fuzz.run "$@"
 
+# how long the slow cases of the core take
+bench:
+    scripts/venv tests/requirements.lock
+    .venv/bin/python scripts/bench
+
+# break the rules on purpose and see whether the tests notice; arguments such as --jobs 4 rules.py
+mutate *args:
+    scripts/venv tests/requirements.lock
+    .venv/bin/python scripts/mutate "$@"
+
+# take tests/pictures anew from the demo (needs chromium, and uv for Pillow)
+pictures:
+    scripts/venv tests/requirements.lock
+    uv run --no-project --with pillow python scripts/pictures
+
 # the container image
 image tag="wanderer-notifier:dev":
     podman build --format docker -t {{tag}} -f Containerfile .

@@ -1,17 +1,14 @@
-from __future__ import annotations
+"""A fleet fight of thousands (cases.md K51); `scripts/bench` measures how long it takes."""
 
-import time
-from datetime import timedelta
+from __future__ import annotations
 
 from tests.core.base import HOME, NOW, decide, mail, sends
 from wanderer_notifier.core.killmail import parse_kill
 from wanderer_notifier.core.limits import problems
 from wanderer_notifier.core.render import render_kill
 
-BUDGET = timedelta(milliseconds=60)
 
-
-def test_k51_a_fight_of_3500_is_told_in_time_and_within_limits() -> None:
+def test_k51_a_fight_of_3500_is_told_within_limits() -> None:
     attackers = [
         {
             "character_id": 2147400000 + number,
@@ -28,13 +25,8 @@ def test_k51_a_fight_of_3500_is_told_in_time_and_within_limits() -> None:
         for number in range(3500)
     ]
     raw = mail(attackers=attackers, system_id=HOME)
-    taken = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        (send,) = sends(decide(raw))
-        message = render_kill(parse_kill(raw, None), send)  # parsed twice: decide() parses as well
-        taken.append(time.perf_counter() - begun)
+    (send,) = sends(decide(raw))
+    message = render_kill(parse_kill(raw, None), send)
     assert problems(message) == []
     assert "and 3498 others." in message.embeds[0]["description"]
-    assert min(taken) < 2 * BUDGET.total_seconds()
     assert send.expires_at > NOW

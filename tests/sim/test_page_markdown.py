@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wanderer_notifier.sim.markdown import inline, relative, to_html
+from wanderer_notifier.sim.page_emoji import EMOJI
 
 NOW = datetime(2026, 3, 20, 18, 5, 9, tzinfo=UTC)
 LINK = '<a href="https://a.invalid/x" rel="noopener noreferrer" target="_blank">'
@@ -119,6 +120,10 @@ class Strict(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "svg" or "svg" in self.open:  # an emoji of the table, whole
+            assert not any(name.startswith("on") or name in ("href", "style") for name, _ in attrs)
+            self.open.append(tag)
+            return
         assert {name for name, _ in attrs} <= ALLOWED[tag]
         told = dict(attrs)
         if tag == "a":
@@ -155,12 +160,20 @@ texts = st.lists(marks | st.text(max_size=5), max_size=25).map("".join)
 @example('[a](https://a/"onmouseover="x)')
 @example("||**`<b>`**||")
 @example("*" * 200)
+@example("⚔️ **🟢** [⚠️](https://a/)")
 def test_no_text_ever_becomes_markup_of_its_own(text: str) -> None:
     for render in (to_html, inline):
         parser = Strict()
         parser.feed(render(text, NOW, {"1": "<b>", "2": '"><i>'}))
         parser.close()
         assert parser.open == []
+
+
+def test_emoji_of_our_messages_are_drawn_and_others_left_to_the_fonts() -> None:
+    shown = to_html("🟢 Tracked 🦊", NOW)
+    assert shown.startswith('<svg class="moji" viewBox="0 0 36 36" role="img" aria-label="🟢">')
+    assert shown.endswith("</svg> Tracked 🦊")
+    assert set(EMOJI) >= set("🟢🟡🔴✅❌❓💬🚀👤📊") | {"⚠️", "⚔️", "⏱️", "🗺️", "🗄️", "⚙️"}
 
 
 @pytest.mark.parametrize("mark", ["*", "_", "~", "|", "`", "[", "\\", "**a", "||a", "<t:", "[a](https://a/("])

@@ -140,11 +140,11 @@ def _feeds(parts: Sequence[ComponentView]) -> dict[str, list[ComponentView]]:
     """The components that are feeds, under the names that readers know."""
     maps = sum(part.name.startswith("map_stream:") for part in parts)
     found: dict[str, list[ComponentView]] = {}
-    for part in parts:
+    feeds = [part for part in parts if part.name.partition(":")[0] in FEEDS and part.state != "disabled"]
+    for part in sorted(feeds, key=lambda part: list(FEEDS).index(part.name.partition(":")[0])):
         kind, _, which = part.name.partition(":")
-        if kind in FEEDS and part.state != "disabled":
-            name = f"{FEEDS[kind]} {which}" if kind == "map_stream" and maps > 1 else FEEDS[kind]
-            found.setdefault(name, []).append(part)
+        name = f"{FEEDS[kind]} {which}" if kind == "map_stream" and maps > 1 else FEEDS[kind]
+        found.setdefault(name, []).append(part)
     return found
 
 

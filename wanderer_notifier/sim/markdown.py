@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from html import escape
 from types import MappingProxyType
 
+from wanderer_notifier.sim.page_emoji import with_pictures
+
 DEPTH = 6
 """How deep formats may nest; deeper ones are shown as they were typed."""
 
@@ -191,4 +193,4 @@ def _time(unix: int, style: str, now: datetime) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return escape(text).replace("\n", "<br>")
+    return with_pictures(escape(text).replace("\n", "<br>"))

@@ -6,6 +6,8 @@ import re
 import zlib
 from html import escape
 
+from wanderer_notifier.core.hulls import DEPLOYABLES, STRUCTURES
+
 _EVE = re.compile(r"https://images\.evetech\.net/(?P<kind>\w+)/(?P<id>\d+)/(?P<look>\w+)")
 
 SHIP = (
@@ -14,6 +16,14 @@ SHIP = (
 )
 CAPSULE = (
     '<ellipse cx="50" cy="50" rx="17" ry="27" fill="{light}"/><ellipse cx="50" cy="40" rx="8" ry="9" fill="{dark}"/>'
+)
+CITADEL = (
+    '<path d="M50 12 62 40 62 60 50 88 38 60 38 40Z" fill="{light}"/><path d="M14 46H86V54H14Z" fill="{light}"/>'
+    '<circle cx="50" cy="50" r="9" fill="{dark}"/><path d="M22 36V64M78 36V64" stroke="{light}" stroke-width="5"/>'
+)
+BUOY = (
+    '<rect x="38" y="38" width="24" height="24" rx="4" fill="{light}"/><circle cx="50" cy="50" r="6" fill="{dark}"/>'
+    '<path d="M50 38V20M50 62V80M38 50H20M62 50H80" stroke="{light}" stroke-width="5" stroke-linecap="round"/>'
 )
 STAR = '<circle cx="50" cy="50" r="24" fill="{light}"/><circle cx="42" cy="42" r="9" fill="#fff" opacity=".5"/>'
 PORTRAIT = (
@@ -48,7 +58,9 @@ def drawing(url: str, *, label: str = "") -> str:
     if kind == "types" and number in STARS:
         hue, shape = STARS[number]
     elif kind == "types":
-        shape = CAPSULE if number == 670 else SHIP
+        shape = (
+            CAPSULE if number == 670 else CITADEL if number in STRUCTURES else BUOY if number in DEPLOYABLES else SHIP
+        )
     elif kind == "characters":
         shape = PORTRAIT
     elif kind in ("corporations", "alliances"):

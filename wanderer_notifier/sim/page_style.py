@@ -68,6 +68,7 @@ border-radius:4px;overflow-wrap:anywhere;font-size:14px;line-height:1.35}
 .foot{grid-column:1/3;margin-top:8px;font-size:12px;color:var(--dim)}
 .pill{background:var(--pill);color:var(--pilltext);border-radius:3px;padding:0 2px;font-weight:500}
 .emoji{background:none;color:inherit}
+.moji{width:1.25em;height:1.25em;vertical-align:-.25em}
 code{background:var(--code);border-radius:4px;padding:.1em .3em;font:.85em/1.2 ui-monospace,Consolas,monospace}
 pre{background:var(--code);border:1px solid var(--line);border-radius:4px;padding:8px;margin:6px 0;overflow-x:auto}
 pre code{padding:0;background:none}

@@ -77,7 +77,7 @@ class Acts:
     def kill_in_chain(self, **more: Any) -> JsonObject:
         """Strangers kill each other in a system of the map."""
         system = more.pop("system_id", None) or self._rng.choice(self._chain)
-        victim, *attackers = self._hostiles(4)
+        victim, attackers = self._strangers(3)
         return self._kill("system_kill", system_id=system, victim=victim, attackers=attackers, **more)
 
     def own_loss(self) -> JsonObject:
@@ -156,7 +156,7 @@ class Acts:
 
     def noise(self) -> None:
         """Strangers kill strangers elsewhere: nobody may hear of it."""
-        victim, *attackers = self._hostiles(3)
+        victim, attackers = self._strangers(2)
         where = self._rng.choice(FOREIGN_SYSTEMS)
         kill = self.world.inventor.kill(self.world.now(), system_id=where, victim=victim, attackers=attackers)
         self.world.killfeed.push(kill)
@@ -279,6 +279,12 @@ class Acts:
 
     def _hostiles(self, count: int) -> list[int]:
         return self._rng.sample(HOSTILES, count)
+
+    def _strangers(self, count: int) -> tuple[int, list[int]]:
+        """A victim and at most *count* attackers, of different corporations."""
+        victim = self._rng.choice(HOSTILES)
+        enemies = [one for one in HOSTILES if PILOTS[one].corporation_id != PILOTS[victim].corporation_id]
+        return victim, self._rng.sample(enemies, min(count, len(enemies)))
 
     def _must(self, what: str, kind: str, markers: tuple[str, ...], within_s: float) -> None:
         self.expectations.expected.append(
