@@ -1,0 +1,212 @@
+"""`/notifier`: what is registered, what an interaction asks for, and who may ask (operations.md 2, discord.md 2)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Literal, TypeAlias
+
+from attrs import frozen
+
+from wanderer_notifier.core.events import JsonObject
+
+NAME = "notifier"
+Subcommand = Literal["system", "status", "why", "test", "help"]
+Action = Literal["add_priority", "remove_priority", "list_priority", "track", "untrack"]
+
+ACTIONS: tuple[tuple[str, Action], ...] = (
+    ("add-priority", "add_priority"),
+    ("remove-priority", "remove_priority"),
+    ("list-priority", "list_priority"),
+    ("track", "track"),
+    ("untrack", "untrack"),
+)
+"""Choice names as the reader types them, and their values; the four of the former program keep both."""
+
+CHANGING: frozenset[str] = frozenset({"add_priority", "remove_priority", "track", "untrack"})
+MANAGE_GUILD, ADMINISTRATOR = 1 << 5, 1 << 3
+NAME_LIMIT = 100
+CHOICES = 25
+"""Discord's most for one autocompletion."""
+
+COMMAND: JsonObject = {
+    "name": NAME,
+    "description": "WandererNotifier configuration and tracking commands",
+    "options": [
+        {
+            "type": 1,
+            "name": "system",
+            "description": "Configure system notifications and priority tracking",
+            "options": [
+                {
+                    "type": 3,
+                    "name": "system_name",
+                    "description": "Name of the EVE system to track (e.g., 'Jita', 'Amarr')",
+                    "required": True,
+                    "autocomplete": True,
+                },
+                {
+                    "type": 3,
+                    "name": "action",
+                    "description": "Action to perform",
+                    "required": False,
+                    "choices": [{"name": name, "value": value} for name, value in ACTIONS],
+                },
+            ],
+        },
+        {"type": 1, "name": "status", "description": "Show current tracking status and configuration", "options": []},
+        {
+            "type": 1,
+            "name": "why",
+            "description": "Explain why a kill was or was not announced",
+            "options": [
+                {
+                    "type": 3,
+                    "name": "kill",
+                    "description": "Kill id or zKillboard link",
+                    "required": True,
+                }
+            ],
+        },
+        {"type": 1, "name": "test", "description": "Post a sample of each message into this channel", "options": []},
+        {"type": 1, "name": "help", "description": "What this bot does and how to steer it", "options": []},
+    ],
+}
+"""What is registered; one command with sub-commands, the first two as in the former program."""
+
+
+@frozen(kw_only=True)
+class Caller:
+    """Who asked, and what they may."""
+
+    user_id: str
+    user_name: str
+    permissions: int = 0
+    """Their bits in that channel; 0 in a direct message."""
+    roles: frozenset[str] = frozenset()
+    guild_id: str | None = None
+    channel_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Asked:
+    """A well-formed `/notifier` invocation."""
+
+    interaction_id: str
+    token: str
+    subcommand: Subcommand
+    options: dict[str, str]
+    caller: Caller
+
+
+@frozen(kw_only=True)
+class Typing:
+    """Someone is typing a system name and wants suggestions."""
+
+    interaction_id: str
+    token: str
+    typed: str
+
+
+@frozen(kw_only=True)
+class Unusable:
+    """An interaction that is not ours or makes no sense; it is answered all the same, if it can be."""
+
+    interaction_id: str | None
+    token: str | None
+    reason: str
+
+
+Interaction: TypeAlias = Asked | Typing | Unusable
+
+
+def parse(data: object) -> Interaction:
+    """Read the payload of an INTERACTION_CREATE; never fails."""
+    if not isinstance(data, dict):
+        return Unusable(interaction_id=None, token=None, reason="not an object")
+    number, token = _text(data.get("id")), _text(data.get("token"))
+    if number is None or token is None:
+        return Unusable(interaction_id=None, token=None, reason="no id or token")
+    body = data.get("data")
+    options = body.get("options") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or body.get("name") != NAME:
+        return Unusable(interaction_id=number, token=token, reason="not our command")
+    first = options[0] if isinstance(options, list) and len(options) == 1 else None
+    names = [option["name"] for option in COMMAND["options"]]
+    if not isinstance(first, dict) or first.get("name") not in names:
+        return Unusable(interaction_id=number, token=token, reason="no known sub-command")
+    values = {
+        str(option.get("name")): str(option["value"])
+        for option in first.get("options") or []
+        if isinstance(option, dict) and option.get("value") is not None
+    }
+    if data.get("type") == 4:
+        return Typing(interaction_id=number, token=token, typed=values.get("system_name", ""))
+    if data.get("type") != 2:
+        return Unusable(interaction_id=number, token=token, reason="not a slash command")
+    caller = _caller(data)
+    if caller is None:
+        return Unusable(interaction_id=number, token=token, reason="no user")
+    return Asked(interaction_id=number, token=token, subcommand=first["name"], options=values, caller=caller)
+
+
+def _caller(data: dict[str, Any]) -> Caller | None:
+    member = data.get("member")
+    user = member.get("user") if isinstance(member, dict) else data.get("user")
+    if not isinstance(user, dict) or _text(user.get("id")) is None:
+        return None
+    permissions, roles = 0, frozenset[str]()
+    if isinstance(member, dict):
+        bits = str(member.get("permissions", "0"))
+        permissions = int(bits) if bits.isascii() and bits.isdecimal() else 0
+        roles = frozenset(str(role) for role in member.get("roles") or [])
+    return Caller(
+        user_id=str(user["id"]),
+        user_name=str(user.get("global_name") or user.get("username") or "unknown")[:NAME_LIMIT],
+        permissions=permissions,
+        roles=roles,
+        guild_id=_text(data.get("guild_id")),
+        channel_id=_text(data.get("channel_id")),
+    )
+
+
+def may_change(caller: Caller, *, roles: tuple[str, ...], users: tuple[str, ...]) -> bool:
+    """Whether *caller* may change settings: Manage Server, Administrator, or configured (operations.md OPS-29)."""
+    if caller.user_id in users or not caller.roles.isdisjoint(roles):
+        return True
+    return caller.guild_id is not None and bool(caller.permissions & (MANAGE_GUILD | ADMINISTRATOR))
+
+
+def clean_name(typed: str) -> str | None:
+    """A system name as it is stored: trimmed, inner blanks collapsed; None when it is unusable (OPS-26)."""
+    name = re.sub(r"\s+", " ", typed).strip()
+    unfit = any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn") for char in name)
+    return name if 1 <= len(name) <= NAME_LIMIT and not unfit and "`" not in name else None
+
+
+def kill_id(typed: str) -> int | None:
+    """The kill meant by an id or a link to it."""
+    found = re.search(r"(?:/kill/|^\s*)(\d{1,12})(?:/|\s|$)", typed)
+    return int(found[1]) if found else None
+
+
+def same_commands(ours: list[JsonObject], theirs: object) -> bool:
+    """Whether what Discord has registered is what we would register, ids, defaults and order of keys aside."""
+    return isinstance(theirs, list) and [_plain(one) for one in ours] == [_plain(one) for one in theirs]
+
+
+_MEANINGFUL = ("name", "description", "type", "required", "autocomplete")
+
+
+def _plain(command: object) -> object:
+    if not isinstance(command, dict):
+        return command
+    kept: dict[str, object] = {key: command[key] for key in _MEANINGFUL if command.get(key) not in (None, False)}
+    kept.setdefault("type", 1)
+    kept["options"] = [_plain(option) for option in command.get("options") or []]
+    kept["choices"] = [(choice.get("name"), choice.get("value")) for choice in command.get("choices") or []]
+    return kept
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and str(value) else None
