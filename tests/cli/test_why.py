@@ -23,9 +23,9 @@ from wanderer_notifier.core.trace import Gate
 from wanderer_notifier.core.tracking import MapState
 from wanderer_notifier.sim.killmails import live_form, stored_form
 from wanderer_notifier.sim.world import GUILD, TOKEN, World
-from wanderer_notifier.state import decisions, memory, outbox
+from wanderer_notifier.state import decisions, memory, outbox, parked
 from wanderer_notifier.state.store import Store
-from wanderer_notifier.state.visit import looking
+from wanderer_notifier.state.visit import changing, looking
 
 
 def now() -> datetime:
@@ -273,3 +273,57 @@ def test_every_rule_and_every_reason_has_plain_words() -> None:
     noted = {"system_on_map", "victim_tracked", "attacker_tracked", "pilot_not_excluded", "corporation_focus"}
     assert {gate.rule for gate in gates} | noted | {"channel_once"} == set(QUESTIONS)
     assert {gate.reason for gate in gates} | {"not_tracked", "same_channel"} == set(REASONS)
+
+
+# --- how the delivery went ----------------------------------------------------------------------------------------
+
+
+def one_row(conn: sqlite3.Connection) -> int:
+    row = outbox.NewRow(
+        claim="kill:5",
+        channel="100",
+        kind="kill",
+        slug="home-chain",
+        body={},
+        nonce="n",
+        expires_at=now() + timedelta(hours=1),
+        received_at=now(),
+    )
+    number = outbox.enqueue(conn, row)
+    assert number is not None
+    return number
+
+
+@pytest.mark.parametrize(
+    ("becomes", "words"),
+    [
+        (lambda conn, row: None, "channel 100: waits, 0 attempts, until "),
+        (lambda conn, row: outbox.requeue(conn, row, now(), "502 \x1b[2J", unknown=True), "UTC: 502 \\x1b[2J"),
+        (lambda conn, row: outbox.dead(conn, row, "expired", now()), "given up"),
+        (lambda conn, row: outbox.dead(conn, row, "expired", now()), "try again: wanderer-notifier outbox retry 1"),
+        (lambda conn, row: outbox.sent(conn, row, "99", now()), "https://discord.com/channels/@me/100/99"),
+    ],
+    ids=["waits", "failed once", "given up", "what to do", "sent"],
+)
+def test_the_state_of_a_delivery_is_said(
+    data_dir: Path, run: Callable[..., Ran], becomes: Callable[[sqlite3.Connection, int], None], words: str
+) -> None:
+    with changing(data_dir / "notifier.db") as conn:
+        number = one_row(conn)
+        if words.startswith("UTC"):
+            outbox.begin(conn, number, now())
+        becomes(conn, number)
+    ran = run("why", "5")
+    assert (ran.code, ran.err) == (0, "")
+    assert words in ran.out
+
+
+def test_a_kill_that_was_parked_is_found_there(data_dir: Path, run: Callable[..., Ran]) -> None:
+    with changing(data_dir / "notifier.db") as conn:
+        parked.park(conn, "kill", json.dumps({"killmail_id": 51, "x": 1}), "another", now())
+        parked.park(conn, "kill", json.dumps({"killmail_id": 5, "x": 1}), "missing_system_id", now())
+    ran = run("why", "5")
+    assert ran.code == 0
+    assert "could not be digested: missing_system_id" in ran.out
+    assert "wanderer-notifier parked show 2" in ran.out
+    assert "another" not in ran.out

@@ -56,13 +56,13 @@ def _show(file: Path, number: int) -> int:
     if event is None:
         return _unknown(number)
     print(f"parked event {event.id}: {safe(event.kind)}, {event.count} times, {safe(event.state)}")
-    print(f"first     {clock(event.first_at)} UTC")
-    print(f"last      {clock(event.last_at)} UTC")
-    print(f"wrong     {safe(event.error)}")
+    print(f"first        {clock(event.first_at)} UTC")
+    print(f"last         {clock(event.last_at)} UTC")
+    print(f"wrong        {safe(event.error)}")
     for name, value in event.context.items():
-        print(f"{safe(name):<9} {safe(value)}")
+        print(f"{safe(name):<12} {safe(value)}")
     if event.result:
-        print(f"result    {safe(event.result)}")
+        print(f"result       {safe(event.result)}")
     if not event.complete:
         print("Only the beginning was kept, so it cannot be replayed.")
     print()

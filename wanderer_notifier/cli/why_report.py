@@ -15,6 +15,12 @@ from wanderer_notifier.state.parked import Parked
 
 WIDTH = max(len(question(rule)) for rule in ("priority_wanted", "after_first_start", "wormhole_wanted"))
 
+EDITS = {
+    "due": "it will be edited when they are",
+    "done": "it was edited since",
+    "given up": "it stays as it is",
+}
+
 
 def arrival_lines(decided: Decided) -> Iterator[str]:
     """When, how often and from where a kill came, and what it was."""
@@ -36,7 +42,7 @@ def kill_lines(outcome: JsonObject) -> Iterator[str]:
     yield f"Happened    {happened} in {place}"
     yield f"Victim      {_party(kill['victim'])}"
     if kill["final_blow"] is not None:
-        yield f"Final blow  {_party(kill['final_blow'])}, of {kill['attackers']} attackers"
+        yield f"Final blow  {_party(kill['final_blow'])}, of {_many(kill['attackers'], 'attacker')}"
     else:
         yield f"Attackers   {kill['attackers']}"
     yield "Value       " + ("unknown" if kill["value"] is None else f"{kill['value']:,.0f} ISK")
@@ -59,12 +65,14 @@ def decision_lines(outcome: JsonObject, *, would: bool = False) -> Iterator[str]
 
 def delivery_lines(row: Row, guild: str | None) -> Iterator[str]:
     """How the sending of one message went, or goes."""
-    tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
+    tries = _many(row.attempts, "attempt")
     match row.state:
         case "sent":
             took_s = ((row.done_at or row.received_at) - row.received_at).total_seconds()
             yield f"  channel {safe(row.channel)}: sent {clock(row.done_at)} UTC, {took_s:.1f} s after it came, {tries}"
             yield f"    {message_link(row, guild)}"
+            if row.edit is not None:
+                yield f"    it went out before all names were known: {EDITS[row.edit]}"
         case "dead":
             yield f"  channel {safe(row.channel)}: given up {clock(row.done_at)} UTC after {tries}: {safe(row.reason)}"
             yield f"    try again: wanderer-notifier outbox retry {row.id}"
@@ -86,7 +94,7 @@ def message_link(row: Row, guild: str | None) -> str | None:
 def parked_lines(events: Sequence[Parked]) -> Iterator[str]:
     """The killmails that could not be read and may be this kill."""
     for event in events:
-        came = f"{clock(event.first_at)} UTC, {event.count} time{'' if event.count == 1 else 's'}"
+        came = f"{clock(event.first_at)} UTC, {_many(event.count, 'time')}"
         yield f"Parked      event {event.id} of {came} could not be digested: {safe(event.error)}"
         if event.result:
             yield f"            second try: {safe(event.result)}"
@@ -102,6 +110,10 @@ def _verdict(verdict: JsonObject, *, would: bool) -> str:
     how = f"{ROUTES.get(route, safe(route))} [{safe(route)}]"
     pinged = safe(", ".join(verdict["mention"])) or "nobody"
     return f"{whose}: {'would' if would else 'to'} be told in channel {where} {how}, pinging {pinged}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _age(outcome: JsonObject) -> str:

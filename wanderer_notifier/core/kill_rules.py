@@ -107,8 +107,9 @@ TIMELY: tuple[Gate[Case], ...] = (
         "startup_suppression",
         lambda case: not (case.rules.suppress_history and case.history and case.before_us()),
         lambda case: (
-            f"source {case.source}, {'before' if case.before_us() else 'not before'} the first start"
-            f" at {case.first_start:%Y-%m-%d %H:%M:%S} UTC"
+            f"source {case.source}, first start {case.first_start:%Y-%m-%d %H:%M:%S} UTC"
+            if case.history
+            else f"source {case.source}: told as it happens"
         ),
     ),
 )

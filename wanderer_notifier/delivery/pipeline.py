@@ -156,7 +156,7 @@ class Pipeline:
         if made.bodiless is not None and not bodies.seek(conn, made.bodiless):
             made = evolve(park(arrival, "too many kills without a body"), replayed=made.replayed)
             self._metrics.parked.labels("kill").inc()
-        if made.parked is not None:
+        if made.parked is not None and made.replayed is None:
             kept = made.parked
             parked.park(conn, kept.kind, kept.raw, kept.error, moment, kept.context)
         if made.decision is not None:
