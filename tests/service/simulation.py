@@ -20,6 +20,7 @@ from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
 from wanderer_notifier.sim.faults import cut, limited, slow, stall, status
 from wanderer_notifier.sim.network import MemoryNetwork
+from wanderer_notifier.sim.stubs import Stub
 from wanderer_notifier.sim.world import World
 
 T = TypeVar("T")
@@ -150,10 +151,16 @@ async def _vex(world: World, rng: Random) -> None:
         lambda: world.killfeed.close_all(1012),
         world.maps.cut_streams,
         lambda: world.maps.fail_rest(2),
+        world.doors["esi"].cut,
+        lambda: _toggle(world.esi),
     )
     while trio.current_time() < 600:
         await trio.sleep(rng.uniform(2, 40))
         rng.choice(misfortunes)()
+
+
+def _toggle(stub: Stub) -> None:
+    stub.down = not stub.down
 
 
 def told(world: World) -> Counter[str]:
