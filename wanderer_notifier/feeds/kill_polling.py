@@ -28,7 +28,7 @@ async def poll_while_down(
         down = [line for line in list(lines) if _long_down(line)]
         if not down:
             part.to("disabled", "not needed")
-            await trio.sleep(1.0)
+            await trio.sleep(_until_long_down_s(lines))
             continue
         began = trio.current_time()
         if part.state == "disabled":
@@ -39,7 +39,13 @@ async def poll_while_down(
 
 
 def _long_down(line: Line) -> bool:
-    return line.down_since_s is not None and trio.current_time() - line.down_since_s > POLL_AFTER_S
+    return line.down_since_s is not None and trio.current_time() - line.down_since_s >= POLL_AFTER_S
+
+
+def _until_long_down_s(lines: Sequence[Line]) -> float:
+    """Seconds until one of *lines* can be down for long, and at least one: no line that is up can be before."""
+    since = [line.down_since_s for line in list(lines) if line.down_since_s is not None]
+    return max(min(since, default=trio.current_time()) + POLL_AFTER_S - trio.current_time(), 1.0)
 
 
 async def _poll(line: Line, searcher: Searcher, part: Component, out: trio.MemorySendChannel[Arrival]) -> None:
