@@ -16,7 +16,6 @@ from trio.testing import MockClock
 from wanderer_notifier.app import service
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
-from wanderer_notifier.core.licence import LicenceState
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.sim.world import World
 
@@ -35,19 +34,16 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def evening(
-    folder: Path, *, licence: Callable[[], LicenceState] | None = None, **environment: Any
-) -> AsyncIterator[World]:
+async def evening(folder: Path, *, licensed: bool = True, **environment: Any) -> AsyncIterator[World]:
     """The service and its universe in memory; the block's end ends both."""
     world = World(3, now)
+    world.licence.verdict = "valid" if licensed else "invalid"
     world.map.add_system(SYSTEM, name="J102001", quiet=True)
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery)
         world.attach(network)
         settings = load({**world.environment(), "DATA_DIR": str(folder), **environment}, cwd=folder)
-        seams = Seams(
-            now=now, dice=Random(3), dial=network.dial, store_run=inline, signals=False, web=False, licence=licence
-        )
+        seams = Seams(now=now, dice=Random(3), dial=network.dial, store_run=inline, signals=False, web=False)
         nursery.start_soon(lambda: service.run(settings, seams=seams))
         yield world
         nursery.cancel_scope.cancel()
@@ -155,7 +151,7 @@ def test_otherwise_everything_is_rich(environment: dict[str, Any], tmp_path: Pat
 
 def test_a_message_that_discord_never_took_frees_its_place(tmp_path: Path) -> None:
     async def body(folder: Path) -> None:
-        async with evening(folder, licence=lambda: "invalid") as world:
+        async with evening(folder, licensed=False) as world:
             channel = world.channel("system_kill")
             await _kills(world, 0)
             world.doors["discord"].shut = True

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from attrs import Factory, frozen
 
-from wanderer_notifier.core.licence import LicenceState
 from wanderer_notifier.net.dial import Dial, tcp_dial
 from wanderer_notifier.state.store import Runner
 
@@ -31,9 +30,6 @@ class Seams:
     """Whether SIGTERM and SIGINT are ours; only one service in a process can have them."""
     web: bool = True
     """Whether to open the web port; off where there are no real sockets."""
-
-    licence: Callable[[], LicenceState] | None = None
-    """What is known of the licence; None: a key is taken on trust, and without one it is the free tier."""
 
     def dialler(self, *, ipv4_only: bool) -> Dial:
         return self.dial if self.dial is not None else tcp_dial(ipv4_only=ipv4_only)

@@ -22,7 +22,7 @@ from wanderer_notifier.app.snapshot import Vitals, gather
 from wanderer_notifier.app.status import Place, tell_status
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival
-from wanderer_notifier.core.licence import LicenceState, RichLimit
+from wanderer_notifier.core.licence import RichLimit
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
 from wanderer_notifier.delivery.pipeline import Pipeline, cursor_name
@@ -31,6 +31,7 @@ from wanderer_notifier.discord.rest import DiscordRest, identify
 from wanderer_notifier.feeds.kill_audience import AudienceName
 from wanderer_notifier.feeds.kill_rest import KillRest
 from wanderer_notifier.feeds.kills import follow_kills
+from wanderer_notifier.feeds.license import Licence
 from wanderer_notifier.feeds.maps import MapSource, follow_map
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.net.dial import Dial
@@ -125,7 +126,8 @@ class _Service:
         self.systems: Watch[frozenset[int]] = Watch(frozenset())
         self.characters: Watch[frozenset[int]] = Watch(frozenset())
         enforced = settings.license.enforcement == "documented"
-        self.rich = RichLimit(self._licence, enforced=enforced)
+        self.licence = self._licence()
+        self.rich = RichLimit(self.licence.state, enforced=enforced)
         self.metrics.start_time.set(self.vitals.started_at.timestamp())
 
     async def run(self, task_status: trio.TaskStatus[int]) -> int:
@@ -197,6 +199,7 @@ class _Service:
                     )
                     side.start_soon(self._follow_known)
                     side.start_soon(enrichment.run)
+                    side.start_soon(self.licence.run, name="licence")
                     side.start_soon(self._tell_status, delivery)
                     task_status.started(port)
                     async with trio.open_nursery() as work:
@@ -210,6 +213,7 @@ class _Service:
         finally:
             with trio.CancelScope(shield=True):
                 await enrichment.aclose()
+                await self.licence.aclose()
                 await discord.aclose()
                 await map_api.aclose()
                 await kill_api.aclose()
@@ -271,6 +275,25 @@ class _Service:
             headers=headers,
             observe=self.metrics.http_done,
             roll=self.roll,
+        )
+
+    def _licence(self) -> Licence:
+        license_ = self.settings.license
+        headers = {"user-agent": f"wanderer-notifier/{__version__} (+{ABOUT})"}
+        if license_.token is not None:
+            headers["authorization"] = f"Bearer {license_.token.reveal()}"
+        return Licence(
+            Upstream(
+                "license", license_.url, dial=self.dial, headers=headers, connections=1, observe=self.metrics.http_done
+            ),
+            license_.key,
+            self.store,
+            part=self.health.component("license"),
+            refresh_s=license_.refresh_s,
+            now=self.now,
+            roll=self.roll,
+            with_token=license_.token is not None,
+            told=self.metrics.licence_told,
         )
 
     def _declare(self) -> None:
@@ -389,15 +412,10 @@ class _Service:
         channel = settings.discord.channels.resolve("status")
         if settings.status_messages and settings.schedulers and channel is not None:
             place = Place(store=self.store, channel=channel, slug=first.slug if first else "", wake=delivery.wake)
-            await tell_status(place, self._snapshot, self.metrics, self._licence)
+            await tell_status(place, self._snapshot, self.metrics, self.licence.state)
 
     def _snapshot(self) -> Snapshot:
-        return gather(self.settings, self.health, self.known, self.vitals, self.now)
-
-    def _licence(self) -> LicenceState:
-        if self.seams.licence is not None:
-            return self.seams.licence()
-        return "invalid" if self.settings.license.key is None else "unknown"
+        return gather(self.settings, self.health, self.known, self.vitals, self.now, self.licence.standing)
 
     async def _note_stopping(self, ending: Ending) -> None:
         await ending.asked.wait()

@@ -12,6 +12,7 @@ import trio
 
 from wanderer_notifier import __version__
 from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.licence_answer import Standing
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.readiness import degraded, readiness
@@ -35,7 +36,12 @@ class Vitals:
 
 
 def gather(
-    settings: Settings, health: Health, known: Watch[Tracking], vitals: Vitals, now: Callable[[], datetime]
+    settings: Settings,
+    health: Health,
+    known: Watch[Tracking],
+    vitals: Vitals,
+    now: Callable[[], datetime],
+    licence: Standing,
 ) -> Snapshot:
     """The service at this moment."""
     uptime_s = trio.current_time() - vitals.started_s
@@ -90,6 +96,7 @@ def gather(
         tracked_characters=len(known.value.character_ids()),
         restarts=vitals.unclean_starts,
         guarded=settings.web.auth_token is not None,
+        licence=licence,
     )
 
 

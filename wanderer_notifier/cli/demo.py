@@ -19,7 +19,6 @@ from attrs import evolve, frozen
 from prometheus_client.parser import text_string_to_metric_families
 
 from wanderer_notifier.app import service
-from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.rules import Priority
@@ -89,10 +88,8 @@ async def _play(folder: Path, *, seconds: float | None, speed: float, seed: int,
         ended = trio.Event()
         codes: list[int] = []
 
-        seams = Seams(licence=lambda: world.licence.verdict)
-
         async def run(*, task_status: trio.TaskStatus[int]) -> None:
-            codes.append(await service.run(settings, seams=seams, redact=redact, stop=stop, task_status=task_status))
+            codes.append(await service.run(settings, redact=redact, stop=stop, task_status=task_status))
             ended.set()
             nursery.cancel_scope.cancel(reason="the service ended")
 

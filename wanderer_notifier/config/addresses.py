@@ -75,8 +75,11 @@ def parse_kill_socket(text: str) -> str:
 
 
 def parse_license_manager(text: str) -> str:
-    """The licence server's base address, where an empty path means `/api` (design.md 5.12); raises ValueError."""
-    address = parse_rest(text)
+    """The licence server's base address, where an empty path means `/api` (design.md 5.12); raises ValueError.
+
+    The address of the question itself is taken for that of the server.
+    """
+    address = parse_rest(text).removesuffix("/validate_bot")
     return address if urlsplit(address).path else f"{address}/api"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from wanderer_notifier import __version__
+from wanderer_notifier.core.licence import LicenceState
 from wanderer_notifier.runtime.health import ComponentView
 
 STATES = ("starting", "ok", "degraded", "failed", "disabled")
@@ -128,6 +131,11 @@ class Metrics:
             "notifier_edits", "Attempts to complete sent messages.", ["kind", "result"], registry=registry
         )
 
+        self.license_valid = Gauge(
+            "notifier_license_valid",
+            "1 while the licence holds, 0 while it does not, NaN: not known.",
+            registry=registry,
+        )
         self.gateway_sessions = Counter(
             "notifier_gateway_sessions",
             "Sessions begun (ready), gone on with (resumed), and the attempts.",
@@ -150,6 +158,10 @@ class Metrics:
         self.gateway_budget = Gauge(
             "notifier_gateway_identifies_left", "Sessions that Discord still lets us begin today.", registry=registry
         )
+
+    def licence_told(self, state: LicenceState) -> None:
+        """Follow the state of the licence."""
+        self.license_valid.set({"valid": 1.0, "invalid": 0.0, "unknown": math.nan}[state])
 
     def component_changed(self, view: ComponentView) -> None:
         """Follow one component's change of state."""

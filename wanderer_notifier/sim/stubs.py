@@ -196,28 +196,46 @@ class LicenceManager(Stub):
 
     Args:
         key: the one licence key that it knows.
+        token: what must stand behind `Bearer `; None takes any.
     """
 
-    def __init__(self, *, key: str) -> None:
+    def __init__(self, *, key: str, token: str | None = None) -> None:
         super().__init__()
-        self._key = key
+        self._key, self._token = key, token
         self.verdict: Literal["valid", "invalid"] = "valid"
         """What it says of the known key; other keys are never valid."""
+        self.assigned = True
+        """Whether a valid licence names the bot."""
+        self.revoked = False
+        """Whether it no longer knows the bot's token."""
+        self.says: tuple[int, bytes] | None = None
+        """The status and body that every question gets, if any."""
+        self.retry_after: int | None = None
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
         if await self.troubled(exchange):
             return
         request = exchange.request
+        headers = [("Content-Type", "application/json; charset=utf-8")]
+        if self.retry_after is not None:
+            headers.append(("Retry-After", str(self.retry_after)))
+        if self.says is not None:
+            await exchange.respond(self.says[0], headers, self.says[1])
+            return
         if request.path.removeprefix("/api") not in ("/validate_bot", "/validate_license"):
             status, body = 404, {"error": "Not found"}
         elif request.method != "POST":
             status, body = 405, {"error": "Method not allowed"}
-        elif not request.headers.get("authorization", "").startswith("Bearer "):
+        elif self.revoked or not self._knows(request.headers.get("authorization", "")):
             status, body = 401, {"error": "Unauthorized"}
         else:
             status, body = self._validate(request.body)
-        await exchange.respond(status, [("Content-Type", "application/json; charset=utf-8")], json.dumps(body).encode())
+        await exchange.respond(status, headers, json.dumps(body).encode())
+
+    def _knows(self, authorization: str) -> bool:
+        kind, _, token = authorization.partition(" ")
+        return kind == "Bearer" and bool(token) and self._token in (None, token)
 
     def _validate(self, raw: bytes) -> tuple[int, JsonObject]:
         try:
@@ -230,10 +248,10 @@ class LicenceManager(Stub):
             "license_valid": good,
             "valid": good,
             "message": "License is valid" if good else "License not found",
-            "bot_associated": good,
+            "bot_associated": good and self.assigned,
             "bot_id": bot["id"],
             "bot_name": bot["name"],
-            "bots": [bot] if good else [],
+            "bots": [bot] if good and self.assigned else [],
         }
         if good:
             body |= {"license_id": "22222222-3333-4444-8555-666666666666", "license_name": "Quiet Hour License"}

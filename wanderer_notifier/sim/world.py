@@ -83,7 +83,7 @@ class World:
         )
         self.esi = Esi(now=now, names=NAMES, kill=self.killfeed.store.known)
         self.janice = Janice(token=JANICE_TOKEN)
-        self.licence = LicenceManager(key=LICENCE_KEY)
+        self.licence = LicenceManager(key=LICENCE_KEY, token=LICENCE_TOKEN)
         self.inventor = Inventor(Random(f"{seed} kills"))
         self.control = Control(self)
         self.doors = {

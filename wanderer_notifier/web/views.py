@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from wanderer_notifier.core.licence_answer import Standing
 from wanderer_notifier.runtime.health import ComponentView
 from wanderer_notifier.runtime.readiness import Readiness
 
@@ -51,6 +52,8 @@ class Snapshot:
     restarts: int
     guarded: bool
     """Whether a web token is configured, so that the open probes say less."""
+    licence: Standing = Standing(has_key=False)
+    """What is known of the licence; `.state(now)` and `.words(now)` hold no secret."""
 
 
 def utc(moment: datetime | None) -> str | None:
