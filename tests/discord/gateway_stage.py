@@ -96,7 +96,8 @@ class Stage:
             await upstream.aclose()
 
     async def start(self) -> trio.CancelScope:
-        return await self.nursery.start(self.live)
+        scope: trio.CancelScope = await self.nursery.start(self.live)
+        return scope
 
     async def until(self, ready: Callable[[], bool], within_s: float = 3600.0) -> None:
         """Wait for something to hold; it is looked at after whatever happens at the fake, and now and then."""
@@ -104,6 +105,10 @@ class Stage:
             while not ready():
                 with trio.move_on_after(0.25):
                     await self.gateway.until(ready)
+
+    async def until_count(self, what: str, number: int, within_s: float = 300.0) -> None:
+        """Wait until the fake has counted *what* so often."""
+        await self.until(lambda: self.count(what) >= number, within_s)
 
     async def until_live(self, within_s: float = 3600.0) -> None:
         await self.until(lambda: self.part.state == "ok" and bool(self.gateway.live), within_s)
@@ -153,4 +158,17 @@ async def stage(seed: int = 1) -> AsyncIterator[Stage]:
         nursery.cancel_scope.cancel(reason="test ended")
 
 
-__all__ = ["AFK", "BOT", "GUILD", "HOST", "OPS", "OTHER_HOST", "PILOT", "SCOUT", "STAGE_ROOM", "START", "Stage", "stage"]
+__all__ = [
+    "AFK",
+    "BOT",
+    "GUILD",
+    "HOST",
+    "OPS",
+    "OTHER_HOST",
+    "PILOT",
+    "SCOUT",
+    "STAGE_ROOM",
+    "START",
+    "Stage",
+    "stage",
+]

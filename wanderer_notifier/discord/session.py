@@ -45,6 +45,8 @@ log = structlog.get_logger("gateway")
 CONNECT_S = 15.0
 KEEP_S = 10.0
 """What changes the session is written at most so often, an interaction at once: it must not be carried out twice."""
+BREATH_S = 0.5
+"""Between two writes even of urgent things."""
 FORGET_S = 2.0
 TWICE_S = 900.0
 """So long an interaction's token lives, and so long its id is remembered (P67)."""
@@ -201,10 +203,10 @@ class _Gateway:
                 )
                 try:
                     end = await socket.run()
-                except trio.Cancelled:
-                    with trio.move_on_after(FORGET_S, shield=True):
-                        await self._keep(None)
-                    raise
+                finally:
+                    if end is None:  # we were cancelled, and said the goodbye that ends the session
+                        with trio.move_on_after(FORGET_S, shield=True):
+                            await self._keep(None)
         except NetError as error:
             fault = error
         if end is None:
@@ -304,6 +306,7 @@ class _Gateway:
                 await self._urgent.wait()
             self._changed, self._urgent = trio.Event(), trio.Event()
             await self._keep(self._record())
+            await trio.sleep(BREATH_S)
 
     async def _keep(self, record: JsonObject | None) -> None:
         try:

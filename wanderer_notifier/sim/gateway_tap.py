@@ -20,6 +20,7 @@ class Tap(trio.abc.Stream):
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._lock = trio.Lock()
+        self._ended = trio.Event()
         self.held = False
         """Half-open: what comes is thrown away and nothing is written, until the peer ends the connection."""
         self.ignores_close = False
@@ -39,6 +40,8 @@ class Tap(trio.abc.Stream):
         try:
             while await self._stream.receive_some(RECEIVE):
                 pass
+        except trio.BusyResourceError:
+            await self._ended.wait()  # the WebSocket's own reader is still at it
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
 
@@ -65,9 +68,15 @@ class Tap(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        data = await self._stream.receive_some(max_bytes)
-        while self.held and data:
+        try:
             data = await self._stream.receive_some(max_bytes)
+            while self.held and data:
+                data = await self._stream.receive_some(max_bytes)
+        except BaseException:
+            self._ended.set()
+            raise
+        if not data:
+            self._ended.set()
         return data
 
     async def aclose(self) -> None:
