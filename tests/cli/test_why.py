@@ -15,7 +15,7 @@ import trio
 from tests.cli.ran import MINIMAL, Ran, beside, runner
 from tests.service.harness import until
 from tests.service.test_run import FAR, HOME, PILOT, posted, ready_service, strangers_kill, universe
-from wanderer_notifier.cli.why_words import QUESTIONS, REASONS
+from wanderer_notifier.core.why_words import QUESTIONS, REASONS
 from wanderer_notifier.core.events import SystemRecord
 from wanderer_notifier.core.kill_rules import EVERYWHERE, OF_THE_MAP, TIMELY
 from wanderer_notifier.core.policy import SYSTEM_FILTERS

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from wanderer_notifier.cli.terminal import clock, safe
-from wanderer_notifier.cli.why_words import ROUTES, SOURCES, answer, question, reason
 from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.core.why_words import ROUTES, SOURCES, answer, question, reason
 from wanderer_notifier.state.decisions import Decided
 from wanderer_notifier.state.outbox import Row
 from wanderer_notifier.state.parked import Parked
