@@ -321,6 +321,8 @@ class Api:
             "bot_public": False,
             "bot_require_code_grant": False,
             "interactions_endpoint_url": None,
+            "approximate_guild_count": 1,
+            "approximate_user_install_count": 0,
             "flags": 0,
             "verify_key": "0" * 64,
             "owner": {"id": self.guild.owner_id, "username": "operator", "discriminator": "0", "avatar": None},

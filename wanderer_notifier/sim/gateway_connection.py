@@ -48,6 +48,9 @@ FRAMES, FRAMES_PER_S = 120, 60.0
 ENDS_SESSION = frozenset({4003, 4004, 4006, 4007, 4009, 4010, 4011, 4012, 4013, 4014})
 """Codes of ours after which a RESUME is answered by op 9."""
 
+LOST = 1006
+"""Stands for a connection that was reset."""
+
 LOGIN_S = 30.0
 GOODBYE_S = 2.0
 WAITING = 500_000
@@ -145,7 +148,10 @@ class Connection:
         """Reset the TCP connection, now or after what is queued."""
         if after_queue:
             self._push(_Cut())
-        else:
+        elif not self._end.is_set():
+            self.closing = LOST
+            self._journal.sent_codes[LOST] += 1
+            self._note("bye", code=LOST)
             self._exchange.abort()
             self._end.set()
 
@@ -266,6 +272,7 @@ class Connection:
 
     async def _say_goodbye(self, ws: WebSocketConnection, bye: _Bye) -> None:
         self._journal.sent_codes[bye.code] += 1
+        self._note("bye", code=bye.code)
         if bye.keep_tcp:
             await self.tap.inject(frame(8, b"" if bye.code is None else bye.code.to_bytes(2, "big")))
             self.tap.held = True

@@ -21,8 +21,8 @@ class Entry:
     """Seconds of Trio's clock."""
     connection: int
     """Counted from 1."""
-    kind: Literal["open", "in", "out", "closed", "gone"]
-    """`closed`: the client's close frame came (or the TCP end, code 1006); `gone`: the connection is over."""
+    kind: Literal["open", "in", "out", "bye", "closed", "gone"]
+    """`bye`: we closed; `closed`: the client's close frame came, or TCP ended (code 1006); `gone`: it is over."""
     op: int | None = None
     event: str | None = None
     seq: int | None = None
@@ -58,7 +58,7 @@ class Journal:
     close_codes: Counter[int] = Factory(Counter)
     """What clients closed with; 1006 for those that just went."""
     sent_codes: Counter[int | None] = Factory(Counter)
-    """What we closed with; None for no code."""
+    """What we closed with; None for no code, 1006 for a reset."""
     dispatched: Counter[str] = Factory(Counter)
     """Dispatches put on the wire, by event; replays count again."""
     presences: deque[JsonObject] = Factory(lambda: deque(maxlen=1000))

@@ -86,11 +86,13 @@ class IdentifyBudget:
         """Count one IDENTIFY at the moment *at* (monotonic seconds)."""
         if self._reset_at is None or at >= self._reset_at:
             self._reset_at, self.used = at + DAY_S, 0
-        last, self._last = self._last, at
         if self.used >= self.total:
             return "spent"
         self.used += 1
-        return "ok" if last is None or at - last >= self.spacing_s - ROUNDING_S else "too fast"
+        if self._last is not None and at - self._last < self.spacing_s - ROUNDING_S:
+            return "too fast"
+        self._last = at
+        return "ok"
 
     def json(self, at: float) -> JsonObject:
         """`session_start_limit`; `reset_after` counts milliseconds."""
