@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from wanderer_notifier.runtime.log_shape import Collapsed
 from wanderer_notifier.runtime.logs import Redactor, configure
 
 CANARY = "test-token-canary-0123456789"
@@ -127,3 +128,39 @@ def test_a_closed_pipe_does_not_end_the_service() -> None:
     configure(level="info", layout="json", secrets=[], stream=stream)
     stream.close()
     structlog.get_logger("x").info("nobody_reads")
+
+
+def test_json_lines_say_who_speaks_about_what() -> None:
+    out = logged("json")
+    structlog.get_logger("maps").info("map_stream_resuming", map="home")
+    line = json.loads(out.getvalue())
+    assert (line["logger"], line["category"], line["message"]) == ("maps", "map", "map stream resuming")
+
+
+def test_identical_warnings_are_shown_once_in_ten_minutes_with_their_number() -> None:
+    at = [0.0]
+    collapsed = Collapsed(clock=lambda: at[0])
+
+    def warn(**fields: object) -> dict[str, object] | None:
+        try:
+            return dict(collapsed(None, "warning", {"event": "component_lost", **fields}))
+        except structlog.DropEvent:
+            return None
+
+    assert warn(component="a", pause_s=1.0) is not None
+    assert warn(component="a", pause_s=2.0) is None
+    assert warn(component="b", pause_s=2.0) is not None, "another subject is other news"
+    at[0] = 599.0
+    assert warn(component="a") is None
+    at[0] = 600.0
+    assert warn(component="a") == {"event": "component_lost", "component": "a", "repeated": 2}
+    assert "repeated" not in (warn(component="c") or {})
+
+
+def test_only_warnings_are_collapsed() -> None:
+    out = logged("json")
+    for _ in range(2):
+        structlog.get_logger("x").error("commit_failed")
+        structlog.get_logger("x").warning("slow")
+    events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
+    assert events == ["commit_failed", "slow", "commit_failed"]

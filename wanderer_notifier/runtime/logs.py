@@ -13,6 +13,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
+from wanderer_notifier.runtime.log_shape import Collapsed, origin
+
 MASK = "***"
 
 # What looks like a credential even if nobody configured it: authorisation headers, the shape of a Discord token,
@@ -57,8 +59,8 @@ def _timestamp(key: str) -> Processor:
 class _Out:
     """Writes finished, redacted lines to standard output and, if wanted, to a rotating file."""
 
-    def __init__(self, redact: Redactor, sinks: list[Callable[[str], None]]) -> None:
-        self._redact, self._sinks = redact, sinks
+    def __init__(self, redact: Redactor, sinks: list[Callable[[str], None]], name: str = "") -> None:
+        self._redact, self._sinks, self.name = redact, sinks, name
 
     def msg(self, message: str) -> None:
         line = self._redact(message)
@@ -137,16 +139,18 @@ def configure(
         ]
     else:
         render = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
-    threshold = getattr(logging, level.upper())
+    threshold, collapsed = getattr(logging, level.upper()), Collapsed()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            collapsed,
+            *([origin] if layout == "json" else []),
             _timestamp("ts" if layout == "json" else "timestamp"),
             *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *args: _Out(redact, sinks),
+        logger_factory=lambda *args: _Out(redact, sinks, str(args[0]) if args else ""),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

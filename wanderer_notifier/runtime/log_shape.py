@@ -1,0 +1,77 @@
+"""What every line of the log says besides its event, and which lines are not worth repeating."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+CATEGORIES: Mapping[str, str] = {
+    "app": "startup",
+    "config": "config",
+    "delivery": "discord",
+    "discord": "discord",
+    "gateway": "discord",
+    "commands": "commands",
+    "killmail": "killmail",
+    "pipeline": "killmail",
+    "replay": "killmail",
+    "kills": "killmail",
+    "maps": "map",
+    "license": "license",
+    "prices": "enrichment",
+    "universe": "enrichment",
+    "store": "persistence",
+    "housekeeping": "persistence",
+    "web": "http",
+    "runtime": "health",
+    "status": "alert",
+    "alerts": "alert",
+    "shutdown": "shutdown",
+}
+"""Logger -> category (operations.md OPS-93); what is missing has the logger's own name."""
+
+
+def origin(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Adds who speaks, the category, and the event as words for people."""
+    speaker = getattr(logger, "name", "") or "app"
+    event.setdefault("logger", speaker)
+    event.setdefault("category", CATEGORIES.get(speaker.partition(".")[0], speaker))
+    event.setdefault("message", str(event.get("event", "")).replace("_", " "))
+    return event
+
+
+class Collapsed:
+    """Lets one of many identical warnings through: the first, then one every *every_s* seconds with their count.
+
+    Identical are warnings with the same event about the same things; how long the next pause is does not matter.
+    """
+
+    def __init__(self, every_s: float = 600.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s, self._clock = every_s, clock
+        self._known: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def __call__(self, logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if name not in ("warning", "warn"):
+            return event
+        key = repr(sorted((field, str(value)) for field, value in event.items() if field not in _PASSING))
+        at = self._clock()
+        shown_at, held = self._known.get(key, (-self._every_s, 0))
+        if at - shown_at < self._every_s:
+            self._known[key] = (shown_at, held + 1)
+            raise structlog.DropEvent
+        self._known[key] = (at, 0)
+        self._known.move_to_end(key)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        if held:
+            event["repeated"] = held
+        return event
+
+
+_PASSING = frozenset({"pause_s", "failures", "falls", "again_s", "attempts", "seconds", "duration_ms", "request_id"})
+"""What differs from one repetition to the next without making it news."""
+_REMEMBERED = 512
