@@ -63,7 +63,7 @@ class Enrichment:
             store,
             esi,
             now=now,
-            counted=lambda kind, result, count: metrics.lookups.labels(kind, result).inc(count),
+            counted=metrics.looked_up,
             kept=metrics.lookup_entries.set,
         )
         self.bodies = Bodies(store, esi, now=now, roll=roll)

@@ -17,6 +17,12 @@ def kill_claim(killmail_id: int) -> str:
     return f"kill:{killmail_id}"
 
 
+def killmail_of(claim: str) -> int | None:
+    """Which kill *claim* is about; None when it is about something else."""
+    kind, _, number = claim.partition(":")
+    return int(number) if kind == "kill" and number.isascii() and number.isdigit() else None
+
+
 def system_claim(slug: str, system_id: int) -> str:
     """Held until the system leaves the map."""
     return f"system:{slug}:{system_id}"

@@ -100,6 +100,7 @@ class Component:
         """Count one more attempt to connect; what was good before it is not its merit."""
         self._reconnects += 1
         self._was_ok_s = 0.0
+        self._changed(self.view())
 
     def note_gap(self, gap: FeedGap) -> None:
         """Keep what became of a time in which the feed was not heard."""

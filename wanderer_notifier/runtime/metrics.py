@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import math
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from wanderer_notifier import __version__
 from wanderer_notifier.core.licence import LicenceState
@@ -14,12 +21,16 @@ STATES = ("starting", "ok", "degraded", "failed", "disabled")
 
 
 class Metrics:
-    """All metrics of one running service, in a registry of their own."""
+    """All metrics of one running service, in a registry of their own; *commit* is what the program was built from."""
 
-    def __init__(self) -> None:
+    def __init__(self, commit: str = "unknown") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library ships it without annotations
         self.registry = registry = CollectorRegistry(auto_describe=True)
-        Gauge("notifier_build_info", "The running version.", ["version"], registry=registry).labels(__version__).set(1)
+        self._reconnects: dict[str, int] = {}
+        ProcessCollector(registry=registry)
+        built = Gauge("notifier_build_info", "The running version.", ["version", "commit"], registry=registry)
+        built.labels(__version__, commit).set(1)
+        self.ready = Gauge("notifier_ready", "1 while /ready answers 200.", registry=registry)
         self.start_time = Gauge(
             "notifier_start_time_seconds", "When this process started (unix time).", registry=registry
         )
@@ -61,6 +72,9 @@ class Metrics:
             "notifier_notifications", "Outcomes by kind and map.", ["kind", "map", "result"], registry=registry
         )
         self.queue_length = Gauge("notifier_delivery_queue_length", "Messages waiting.", registry=registry)
+        self.queue_oldest = Gauge(
+            "notifier_delivery_queue_oldest_seconds", "How long the oldest message has waited.", registry=registry
+        )
         self.dropped = Counter(
             "notifier_delivery_dropped", "Messages given up, by reason.", ["reason"], registry=registry
         )
@@ -83,8 +97,30 @@ class Metrics:
         self.http_seconds = Histogram(
             "notifier_http_request_seconds", "Their duration.", ["service"], registry=registry
         )
+        self.http_retries = Counter(
+            "notifier_http_retries", "Requests to upstreams made again.", ["service"], registry=registry
+        )
+        self.circuit_state = Gauge(
+            "notifier_circuit_state",
+            "1 while an upstream is left alone after failures.",
+            ["service"],
+            registry=registry,
+        )
         self.web_requests = Counter(
             "notifier_web_requests", "Requests to our pages.", ["route", "status"], registry=registry
+        )
+        self.web_refused = Counter(
+            "notifier_web_refused", "Requests to our pages with a wrong token.", registry=registry
+        )
+        self.persist_failures = Counter(
+            "notifier_persist_failures", "Writes to disk that failed.", ["file"], registry=registry
+        )
+        self.lifetime = Gauge(
+            "notifier_lifetime", "Counters over all runs of this installation.", ["what"], registry=registry
+        )
+        self.priority_systems = Gauge("notifier_priority_systems", "Systems with priority.", registry=registry)
+        self.alerts = Counter(
+            "notifier_alerts", "Operator alerts by what became of them.", ["result"], registry=registry
         )
         self.loop_lag = Gauge("notifier_loop_lag_seconds", "How late the last internal tick was.", registry=registry)
         self.unclean_starts = Counter("notifier_unclean_starts", "Starts after an unclean end.", registry=registry)
@@ -123,6 +159,8 @@ class Metrics:
         self.lookups = Counter(
             "notifier_lookups", "Names needed, by how they were had.", ["kind", "result"], registry=registry
         )
+        self.cache_hits = Counter("notifier_cache_hits", "Names that were remembered.", ["kind"], registry=registry)
+        self.cache_misses = Counter("notifier_cache_misses", "Names that were not.", ["kind"], registry=registry)
         self.lookup_entries = Gauge("notifier_lookup_entries", "Answers of others remembered.", registry=registry)
         self.esi_errors_left = Gauge(
             "notifier_esi_errors_left", "Errors that ESI forgives before it blocks us.", registry=registry
@@ -163,8 +201,17 @@ class Metrics:
         """Follow the state of the licence."""
         self.license_valid.set({"valid": 1.0, "invalid": 0.0, "unknown": math.nan}[state])
 
+    def looked_up(self, kind: str, result: str, count: int) -> None:
+        """Count names that were needed; *result* is hit, stale (remembered, but old) or miss."""
+        self.lookups.labels(kind, result).inc(count)
+        (self.cache_misses if result == "miss" else self.cache_hits).labels(kind).inc(count)
+
     def component_changed(self, view: ComponentView) -> None:
-        """Follow one component's change of state."""
+        """Follow one component's change of state or its next attempt to connect."""
+        before = self._reconnects.get(view.name, 0)
+        if view.reconnects > before:
+            self.reconnects.labels(view.name).inc(view.reconnects - before)
+        self._reconnects[view.name] = view.reconnects
         self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))
         for state in STATES:
             self.component_state.labels(view.name, state).set(view.state == state)

@@ -23,6 +23,9 @@ CHECKS: Mapping[str, str] = {
 }
 """Check name -> component name; a component `name:part` belongs to the check of `name`."""
 
+_NEEDED: Mapping[str, float] = {"map_data": 0.0, "map_stream": 0.5}
+"""Of several maps so large a share must work, and one at least (operations.md 5.3); other checks need all members."""
+
 _EXTERNAL = ("map_data", "map_stream", "killmail_stream", "discord_rest", "discord_gateway")
 
 
@@ -45,7 +48,9 @@ def readiness(parts: Sequence[ComponentView], *, grace_s: float, uptime_s: float
     *grace_s* is how many seconds a feed that once worked may be down before it counts; *uptime_s* is the age of the
     process. A check without any component is `disabled` and never fails.
     """
-    checks = {name: _check(_members(parts, component), grace_s) for name, component in CHECKS.items()}
+    checks = {
+        name: _check(_members(parts, component), grace_s, _NEEDED.get(name, 1.0)) for name, component in CHECKS.items()
+    }
     if checks["killmail_stream"] != "ok" and _polling(parts):
         checks["killmail_stream"] = "ok (fallback)"
     failing = [name for name, words in checks.items() if words.startswith(("failed", "starting"))]
@@ -75,8 +80,20 @@ def _members(parts: Sequence[ComponentView], name: str) -> list[ComponentView]:
     return [part for part in parts if part.name == name or part.name.startswith(f"{name}:")]
 
 
-def _check(parts: Sequence[ComponentView], grace_s: float) -> str:
-    """The worst of *parts* decides; names are given only where a check has several parts."""
+def _check(parts: Sequence[ComponentView], grace_s: float, needed: float = 1.0) -> str:
+    """The worst of *parts* decides, unless a share of *needed* suffices and works; names are given only where a check
+    has several parts."""
+    worst = _worst(parts, grace_s)
+    if not worst.startswith(("failed", "starting")) or needed >= 1.0:
+        return worst
+    counted = [part for part in parts if part.state != "disabled"]
+    working = sum(not _words(part, grace_s).startswith(("failed", "starting")) for part in counted)
+    if not working or working < needed * len(counted):
+        return worst
+    return f"degraded: {working} of {len(counted)} work; {worst.removeprefix('failed: ')}"
+
+
+def _worst(parts: Sequence[ComponentView], grace_s: float) -> str:
     worst = "disabled"
     for part in parts:
         words = _words(part, grace_s)

@@ -1,0 +1,67 @@
+"""What the database tells the pages: the latest kills and their fate, in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from wanderer_notifier.core.claims import killmail_of
+from wanderer_notifier.core.why_words import ROUTES, reason
+from wanderer_notifier.state import latest
+from wanderer_notifier.state.latest import LatestKill
+from wanderer_notifier.web.activity import Fate, KillSeen, Stored
+
+SHOWN = 15
+
+
+def read_stored(conn: sqlite3.Connection) -> Stored:
+    """Everything a page needs of the database, in a few milliseconds."""
+    kills = latest.latest_kills(conn, SHOWN)
+    notified, told = latest.last_sent(conn, "kill"), latest.last_sent(conn)
+    newest = kills[0] if kills else None
+    return Stored(
+        kills=tuple(map(_seen, kills)),
+        last_received_id=newest.kill_id if newest else None,
+        last_received_at=newest.at if newest else None,
+        last_notified_id=killmail_of(notified.claim),
+        last_notified_at=notified.at,
+        last_sent_at=told.at,
+        oldest_waiting=latest.oldest_waiting(conn),
+        parked=latest.parked_events(conn),
+        database_bytes=latest.size(conn),
+    )
+
+
+def _seen(kill: LatestKill) -> KillSeen:
+    fate, why = _fate(kill)
+    return KillSeen(
+        killmail_id=kill.kill_id, at=kill.at, what=_what(kill.outcome.get("kill") or {}), fate=fate, why=why
+    )
+
+
+def _what(kill: Mapping[str, Any]) -> str:
+    victim: Mapping[str, Any] = kill.get("victim") or {}
+    ship = victim.get("ship") or ("ship" if victim.get("ship_type_id") is None else f"ship {victim['ship_type_id']}")
+    who = victim.get("name") or victim.get("corporation")
+    where = kill.get("system_name") or kill.get("system_id")
+    return f"{ship}{f' of {who}' if who else ''}{f' in {where}' if where else ''}"
+
+
+def _fate(kill: LatestKill) -> tuple[Fate, str]:
+    verdicts = kill.outcome.get("verdicts") or []
+    routes = [ROUTES.get(str(one.get("route")), "") for one in verdicts if one.get("sent")]
+    states = [state for state, _ in kill.messages]
+    blames = [reason_ for state, reason_ in kill.messages if reason_ and state != "sent"]
+    many = f" in {len(states)} channels" if len(states) > 1 else ""
+    if "queued" in states or "sending" in states:
+        return "waiting", blames[0] if blames else "in the queue"
+    if "dead" in states:
+        some = f"{states.count('sent')} sent, {states.count('dead')} not: " if "sent" in states else ""
+        return "given up", f"{some}{blames[0] if blames else 'given up'}"
+    if states:
+        return "sent", f"{routes[0] if routes else 'told'}{many}"
+    reasons = dict.fromkeys(reason(str(one.get("reason"))) for one in verdicts if not one.get("sent"))
+    if routes:
+        return "sent", "told earlier; the message is no longer kept here"
+    return "not sent", "; ".join(reasons) or "no map wants it"

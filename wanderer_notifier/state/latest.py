@@ -1,0 +1,90 @@
+"""The newest of everything, for pages that show what is going on; SQL on a connection, reading only."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+
+from attrs import frozen
+
+from wanderer_notifier.core.claims import kill_claim
+from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.state.rows import RowState, maybe_time, time_of
+
+
+@frozen(kw_only=True)
+class LatestKill:
+    """One kill: the newest decision about it, and how its messages stand."""
+
+    kill_id: int
+    at: datetime
+    outcome: JsonObject
+    messages: tuple[tuple[RowState, str | None], ...]
+    """State and reason of each message."""
+
+
+@frozen(kw_only=True)
+class Moment:
+    """When something last happened, and to which kill."""
+
+    at: datetime | None = None
+    claim: str = ""
+
+
+def latest_kills(conn: sqlite3.Connection, limit: int) -> tuple[LatestKill, ...]:
+    """The *limit* kills that came last, newest first."""
+    found: dict[int, tuple[float, str]] = {}
+    for kill_id, last_at, outcome in conn.execute(
+        "SELECT kill_id, last_at, outcome FROM decision ORDER BY last_at DESC, id DESC LIMIT ?", (limit * 3,)
+    ):
+        found.setdefault(kill_id, (last_at, outcome))
+    return tuple(
+        LatestKill(
+            kill_id=kill_id,
+            at=time_of(last_at),
+            outcome=json.loads(outcome),
+            messages=tuple(
+                conn.execute("SELECT state, reason FROM outbox WHERE claim = ? ORDER BY id", (kill_claim(kill_id),))
+            ),
+        )
+        for kill_id, (last_at, outcome) in list(found.items())[:limit]
+    )
+
+
+def last_sent(conn: sqlite3.Connection, kind: str | None = None) -> Moment:
+    """The latest message that was sent, of one *kind* or of any."""
+    found = conn.execute(
+        """
+        SELECT done_at, claim FROM outbox WHERE state = 'sent' AND (?1 IS NULL OR kind = ?1)
+        ORDER BY done_at DESC LIMIT 1
+        """,
+        (kind,),
+    ).fetchone()
+    return Moment() if found is None else Moment(at=maybe_time(found[0]), claim=found[1])
+
+
+def oldest_waiting(conn: sqlite3.Connection) -> datetime | None:
+    """When the oldest message that still waits was received."""
+    (oldest,) = conn.execute("SELECT min(received_at) FROM outbox WHERE state IN ('queued', 'sending')").fetchone()
+    return maybe_time(oldest)
+
+
+def waiting_kills(conn: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
+    """Claim and channel of every kill message that is not settled."""
+    return tuple(
+        conn.execute("SELECT claim, channel FROM outbox WHERE kind = 'kill' AND state IN ('queued', 'sending')")
+    )
+
+
+def parked_events(conn: sqlite3.Connection) -> int:
+    """How many events our own code could not make sense of and nobody has looked after."""
+    (count,) = conn.execute("SELECT count(*) FROM parked WHERE settled_at IS NULL").fetchone()
+    return int(count)
+
+
+def size(conn: sqlite3.Connection) -> int:
+    """Bytes of the database."""
+    (pages,) = conn.execute("PRAGMA page_count").fetchone()
+    (page,) = conn.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(page)
