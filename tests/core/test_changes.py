@@ -166,3 +166,33 @@ def test_a_rally_pings_its_roles_in_order() -> None:
 
 def test_a_rally_without_a_time_is_told() -> None:
     assert sends(decide(evolve(RALLY, created_at=None), first_start=NOW))
+
+
+def test_what_counts_as_a_long_gap_can_be_said() -> None:
+    for change in (evolve(ADDED, by="reconcile", gap_s=100.0), evolve(PILOT_ADDED, by="reconcile", gap_s=100.0)):
+        rules = Rules(maps=(MapRules(slug="m1", channels=CHANNELS),))
+        told = {
+            limit: bool(sends(decide_change(change, rules, now=NOW, first_start=FIRST_START, max_gap_s=limit)))
+            for limit in (99.0, 100.0, None)
+        }
+        assert told == {99.0: False, 100.0: True, None: True}
+
+
+@pytest.mark.parametrize("change", [ADDED, PILOT_ADDED, RALLY])
+def test_without_any_channel_nobody_is_told_and_it_is_said(change: Change) -> None:
+    assert reasons(decide(change, channels=Channels())) == ["no_channel"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [(ADDED, "system"), (PILOT_ADDED, "character"), (RALLY, "rally")], ids=lambda one: str(one)[:9]
+)
+def test_kind_and_route_are_those_of_the_news(change: Change, kind: str) -> None:
+    send = only_send(decide(change))
+    assert (send.kind, send.route, send.slug) == (kind, kind, "m1")
+
+
+def test_the_first_reason_counts() -> None:
+    old = evolve(RALLY, created_at=NOW - timedelta(hours=1))
+    assert reasons(decide(old, {"rally_notifications_enabled": False})) == ["rally_notifications_disabled"]
+    assert reasons(decide(old, {"notifications_enabled": False})) == ["notifications_disabled"]
+    assert reasons(decide(old, rally_notifications_enabled=False)) == ["map_rally_disabled"]
