@@ -164,7 +164,7 @@ class Storm:
         new = iter(NEW_SYSTEMS)
         async with trio.open_nursery() as nursery:
             while trio.current_time() < STORM_S:
-                await trio.sleep(self.rng.choice((0.0, 1.0, 30.0, self.rng.uniform(0, 400))))
+                await trio.sleep(self.rng.choice((0.0, 30.0, self.rng.uniform(0, 500))))
                 dice = self.rng.random()
                 if dice < 0.5:
                     self._kill_in_a_system(self.rng.choice(SYSTEMS))
