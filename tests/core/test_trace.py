@@ -38,6 +38,7 @@ def test_a_kill_that_is_told_passed_every_rule_in_order() -> None:
         ("notifications_enabled", True),
         ("kill_notifications_enabled", True),
         ("system_on_map", True),
+        ("system_not_hidden", True),
         ("system_not_excluded", True),
         ("kspace_wanted", True),
         ("priority_wanted", True),
@@ -118,6 +119,7 @@ def test_each_map_has_checks_of_its_own() -> None:
         (
             mail(),
             rules(one_map(system_exclude_ids=frozenset({HOME}))),
+            "system_not_hidden",
             "system_not_excluded",
             "Home (J123456), 1 system excluded",
         ),

@@ -71,7 +71,7 @@ def _system(
             refusal = "system_notifications_disabled"
         elif not one.system_notifications_enabled:
             refusal = "map_system_disabled"
-    refusal = refusal or system_refusal(system, one, rules.priority)
+    refusal = refusal or system_refusal(system, one, rules)
     mention = system_mention(one, voice, urgent=True) if urgent else Mention()
     send = Send(
         kind="system",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Literal, TypeAlias
+from functools import partial
+from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import frozen
 
@@ -25,7 +26,11 @@ ACTIONS: tuple[tuple[str, Action], ...] = (
 
 CHANGING: frozenset[str] = frozenset({"add_priority", "remove_priority", "track", "untrack"})
 MANAGE_GUILD, ADMINISTRATOR = 1 << 5, 1 << 3
+SLASH_COMMAND, AUTOCOMPLETE = 2, 4
+"""Types of interactions."""
 NAME_LIMIT = 100
+DIGITS = 40
+"""Of a bit set of permissions; Discord's has fewer than 20."""
 CHOICES = 25
 """Discord's most for one autocompletion."""
 
@@ -115,6 +120,8 @@ class Unusable:
     interaction_id: str | None
     token: str | None
     reason: str
+    typing: bool = False
+    """Suggestions are wanted, so that the only possible answer is that there are none."""
 
 
 Interaction: TypeAlias = Asked | Typing | Unusable
@@ -127,41 +134,46 @@ def parse(data: object) -> Interaction:
     number, token = _text(data.get("id")), _text(data.get("token"))
     if number is None or token is None:
         return Unusable(interaction_id=None, token=None, reason="no id or token")
+    kind = data.get("type")
+    refuse = partial(Unusable, interaction_id=number, token=token, typing=kind == AUTOCOMPLETE)
     body = data.get("data")
     options = body.get("options") if isinstance(body, dict) else None
+    if kind not in (SLASH_COMMAND, AUTOCOMPLETE):
+        return refuse(reason="not a slash command")
     if not isinstance(body, dict) or body.get("name") != NAME:
-        return Unusable(interaction_id=number, token=token, reason="not our command")
+        return refuse(reason="not our command")
     first = options[0] if isinstance(options, list) and len(options) == 1 else None
-    names = [option["name"] for option in COMMAND["options"]]
-    if not isinstance(first, dict) or first.get("name") not in names:
-        return Unusable(interaction_id=number, token=token, reason="no known sub-command")
-    values = {
-        str(option.get("name")): str(option["value"])
-        for option in first.get("options") or []
-        if isinstance(option, dict) and option.get("value") is not None
-    }
-    if data.get("type") == 4:
+    if not isinstance(first, dict) or first.get("name") not in get_args(Subcommand):
+        return refuse(reason="no known sub-command")
+    values = _values(first.get("options"))
+    if kind == AUTOCOMPLETE:
         return Typing(interaction_id=number, token=token, typed=values.get("system_name", ""))
-    if data.get("type") != 2:
-        return Unusable(interaction_id=number, token=token, reason="not a slash command")
     caller = _caller(data)
     if caller is None:
-        return Unusable(interaction_id=number, token=token, reason="no user")
+        return refuse(reason="no user")
     return Asked(interaction_id=number, token=token, subcommand=first["name"], options=values, caller=caller)
+
+
+def _values(options: object) -> dict[str, str]:
+    return {
+        str(one.get("name")): str(one["value"])
+        for one in _rows(options)
+        if isinstance(one.get("value"), str | int | float)
+    }
 
 
 def _caller(data: dict[str, Any]) -> Caller | None:
     member = data.get("member")
     user = member.get("user") if isinstance(member, dict) else data.get("user")
-    if not isinstance(user, dict) or _text(user.get("id")) is None:
+    if not isinstance(user, dict) or (user_id := _text(user.get("id"))) is None:
         return None
     permissions, roles = 0, frozenset[str]()
     if isinstance(member, dict):
         bits = str(member.get("permissions", "0"))
-        permissions = int(bits) if bits.isascii() and bits.isdecimal() else 0
-        roles = frozenset(str(role) for role in member.get("roles") or [])
+        permissions = int(bits) if bits.isascii() and bits.isdecimal() and len(bits) <= DIGITS else 0
+        roles = frozenset(str(role) for role in member["roles"]) if isinstance(member.get("roles"), list) else roles
     return Caller(
-        user_id=str(user["id"]),
+        user_id=user_id,
         user_name=str(user.get("global_name") or user.get("username") or "unknown")[:NAME_LIMIT],
         permissions=permissions,
         roles=roles,
@@ -186,7 +198,7 @@ def clean_name(typed: str) -> str | None:
 
 def kill_id(typed: str) -> int | None:
     """The kill meant by an id or a link to it."""
-    found = re.search(r"(?:/kill/|^\s*)(\d{1,12})(?:/|\s|$)", typed)
+    found = re.search(r"(?:/kill/|^\s*)([0-9]{1,12})(?:[/?#\s]|$)", typed)
     return int(found[1]) if found else None
 
 
@@ -195,7 +207,7 @@ def same_commands(ours: list[JsonObject], theirs: object) -> bool:
     return isinstance(theirs, list) and [_plain(one) for one in ours] == [_plain(one) for one in theirs]
 
 
-_MEANINGFUL = ("name", "description", "type", "required", "autocomplete")
+_MEANINGFUL = ("name", "description", "type", "required", "autocomplete", "default_member_permissions", "nsfw")
 
 
 def _plain(command: object) -> object:
@@ -203,9 +215,13 @@ def _plain(command: object) -> object:
         return command
     kept: dict[str, object] = {key: command[key] for key in _MEANINGFUL if command.get(key) not in (None, False)}
     kept.setdefault("type", 1)
-    kept["options"] = [_plain(option) for option in command.get("options") or []]
-    kept["choices"] = [(choice.get("name"), choice.get("value")) for choice in command.get("choices") or []]
+    kept["options"] = [_plain(option) for option in _rows(command.get("options"))]
+    kept["choices"] = [(choice.get("name"), choice.get("value")) for choice in _rows(command.get("choices"))]
     return kept
+
+
+def _rows(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _text(value: object) -> str | None:

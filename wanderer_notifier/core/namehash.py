@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _GOLDEN = 0x9E3779B9
 _MASK = 0xFFFFFFFF
 _EMPTY = 13708901
@@ -10,7 +12,7 @@ _EMPTY = 13708901
 
 def name_hash(name: str) -> int:
     """0 to 134,217,727: what a system typed as *name* was stored as. Upper and lower case differ."""
-    data = name.encode()
+    data = name.encode("utf-8", "surrogatepass")
     if not data:
         return _EMPTY
     a, b, c = _GOLDEN, _GOLDEN, 0x08D12E65
@@ -23,6 +25,12 @@ def name_hash(name: str) -> int:
     b += int.from_bytes(rest[4:8], "little")
     c += len(data) + (int.from_bytes(rest[8:11], "little") << 8)  # the lowest byte belongs to the length
     return _mix(a, b, c)[2] & 0x7FFFFFF
+
+
+@lru_cache(maxsize=4096)
+def spellings(name: str) -> frozenset[int]:
+    """The hashes under which somebody may have entered *name*: as it is, in lower and in upper case."""
+    return frozenset(name_hash(one) for one in {name, name.lower(), name.upper()})
 
 
 def _mix(a: int, b: int, c: int) -> tuple[int, int, int]:

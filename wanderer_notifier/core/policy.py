@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from wanderer_notifier.core.events import SystemRecord
 from wanderer_notifier.core.message import Mention
+from wanderer_notifier.core.namehash import spellings
 from wanderer_notifier.core.space import is_jspace, space_of
 from wanderer_notifier.core.trace import Gate, Trail
 
@@ -69,9 +71,13 @@ class Priority:
     ids: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
     """Lower-cased."""
+    hashes: frozenset[int] = frozenset()
+    """Of names that only the former program knew; compared with each name's usual spellings."""
 
     def covers(self, system_id: int | None, *names: str | None) -> bool:
-        return system_id in self.ids or any(name.lower() in self.names for name in names if name)
+        if system_id in self.ids or any(name.lower() in self.names for name in names if name):
+            return True
+        return bool(self.hashes) and any(not spellings(name).isdisjoint(self.hashes) for name in names if name)
 
 
 @frozen(kw_only=True)
@@ -88,6 +94,10 @@ class Rules:
     suppress_history: bool = True
     """Whether kills from before this installation's first start stay silent (STARTUP_SUPPRESSION_SECONDS > 0)."""
     priority: Priority = Priority()
+    hidden: Priority = Priority()
+    """Systems that members want to hear nothing of, although a map has them."""
+    extra_systems: Mapping[int, str] = Factory(dict)
+    """Names of systems that members want to hear of although no map has them, by id."""
 
 
 @frozen(kw_only=True)
@@ -129,6 +139,7 @@ class Candidate:
     system: SystemRecord
     one: MapRules
     priority: Priority
+    hidden: Priority = Priority()
     more_names: tuple[str | None, ...] = ()
 
     def excluded(self) -> bool:
@@ -136,11 +147,22 @@ class Candidate:
         by_id = self.system.system_id in self.one.system_exclude_ids
         return by_id or not eve_names.isdisjoint(self.one.system_exclude_names)
 
+    def untracked(self) -> bool:
+        return names_cover(self.hidden, self.system, *self.more_names)
+
     def urgent(self) -> bool:
         return is_priority(self.system, self.priority, *self.more_names)
 
 
 SYSTEM_FILTERS: tuple[Gate[Candidate], ...] = (
+    Gate(
+        "system_not_hidden",
+        "untracked",
+        lambda it: not it.untracked(),
+        lambda it: (
+            f"{it.system.full_name or it.system.system_id}, {'untracked' if it.untracked() else 'not untracked'} by command"
+        ),
+    ),
     Gate(
         "system_not_excluded",
         "excluded",
@@ -166,11 +188,17 @@ SYSTEM_FILTERS: tuple[Gate[Candidate], ...] = (
 """What makes a system of the map count for nothing, in this order."""
 
 
-def system_refusal(system: SystemRecord, one: MapRules, priority: Priority, *more_names: str | None) -> str | None:
+def system_refusal(system: SystemRecord, one: MapRules, rules: Rules) -> str | None:
     """Why *system* counts for nothing on this map; None when it does count."""
-    return Trail().walk(SYSTEM_FILTERS, Candidate(system=system, one=one, priority=priority, more_names=more_names))
+    candidate = Candidate(system=system, one=one, priority=rules.priority, hidden=rules.hidden)
+    return Trail().walk(SYSTEM_FILTERS, candidate)
 
 
 def is_priority(system: SystemRecord, priority: Priority, *more_names: str | None) -> bool:
     """Whether *system* pings, by its id or by any name it has."""
-    return priority.covers(system.system_id, system.name, system.custom_name, system.temporary_name, *more_names)
+    return names_cover(priority, system, *more_names)
+
+
+def names_cover(listed: Priority, system: SystemRecord, *more_names: str | None) -> bool:
+    """Whether *system* is *listed*, by its id or by any name it has."""
+    return listed.covers(system.system_id, system.name, system.custom_name, system.temporary_name, *more_names)

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from wanderer_notifier.core.changes import decide_change as decide_change
 from wanderer_notifier.core.claims import kill_claim
-from wanderer_notifier.core.events import Kill, KillSource
+from wanderer_notifier.core.events import Kill, KillSource, SystemRecord
 from wanderer_notifier.core.kill_rules import EVERYWHERE, OF_THE_MAP, TIMELY, Case, Match, ids, ours_among, pilot
 from wanderer_notifier.core.mentions import system_mention
 from wanderer_notifier.core.message import Mention
@@ -127,9 +127,18 @@ def _match(case: Case, one: MapRules, tracking: Tracking, trail: Trail) -> Match
     system = state.systems.get(kill.system_id) if state is not None else None
     shown = f"system {kill.system_id}" if system is None else f"{system.full_name or 'system'} [{kill.system_id}]"
     trail.note("system_on_map", system is not None, shown, slug, effect="reason")
+    if system is None and kill.system_id in case.rules.extra_systems:
+        system = SystemRecord(system_id=kill.system_id, name=case.rules.extra_systems[kill.system_id])
+        trail.note("system_tracked", True, f"{system.name} [{kill.system_id}], by command", slug, effect="reason")
     refusal = None
     if system is not None:
-        candidate = Candidate(system=system, one=one, priority=case.rules.priority, more_names=(kill.system_name,))
+        candidate = Candidate(
+            system=system,
+            one=one,
+            priority=case.rules.priority,
+            hidden=case.rules.hidden,
+            more_names=(kill.system_name,),
+        )
         if (refusal := trail.walk(SYSTEM_FILTERS, candidate, slug, effect="system")) is not None:
             system = None
     wanted = tracked - one.character_exclude
