@@ -331,7 +331,7 @@ class FakeGateway:
         """Number an event for one session and send it, if its intents let it through."""
         if not passes(event, session.intents):
             return
-        action = self.faults.strike("dispatch", event)
+        action = self.faults.strike("dispatch", event) if session.connection is not None else None
         lost = isinstance(action, Skip | Silence)
         dispatch = session.number(event, data, keep=not lost)
         connection = session.connection

@@ -276,6 +276,7 @@ class Connection:
         if bye.keep_tcp:
             await self.tap.inject(frame(8, b"" if bye.code is None else bye.code.to_bytes(2, "big")))
             self.tap.held = True
+            self._gateway.notify()
             return
         with trio.move_on_after(GOODBYE_S):
             await ws.aclose(CloseReason.NO_STATUS_RCVD if bye.code is None else bye.code)
