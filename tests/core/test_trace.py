@@ -119,7 +119,6 @@ def test_each_map_has_checks_of_its_own() -> None:
         (
             mail(),
             rules(one_map(system_exclude_ids=frozenset({HOME}))),
-            "system_not_hidden",
             "system_not_excluded",
             "Home (J123456), 1 system excluded",
         ),
