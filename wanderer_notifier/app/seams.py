@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from attrs import Factory, frozen
 
 from wanderer_notifier.net.dial import Dial, tcp_dial
+from wanderer_notifier.runtime.notify import ServiceManager
 from wanderer_notifier.state.store import Runner
 
 
@@ -30,6 +31,8 @@ class Seams:
     """Whether SIGTERM and SIGINT are ours; only one service in a process can have them."""
     web: bool = True
     """Whether to open the web port; off where there are no real sockets."""
+    manager: ServiceManager = ServiceManager()
+    """Who started the process and wants to know how it is; nobody by default."""
 
     def dialler(self, *, ipv4_only: bool) -> Dial:
         return self.dial if self.dial is not None else tcp_dial(ipv4_only=ipv4_only)
