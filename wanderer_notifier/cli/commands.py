@@ -45,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                     print(f"configuration warning: {warning}", file=sys.stderr)
                 print(error, file=sys.stderr)
                 return EX_CONFIG
-            if command in ("why", "outbox", "parked"):
+            if command in ("why", "outbox", "parked", "backup", "restore"):
                 return _look_after(command, arguments, settings)
+            if command == "doctor":
+                return _doctor(arguments, settings)
             if command == "check-config":
                 print(check_config(settings))
                 return 0
@@ -66,7 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check-config", help="show the effective settings with their source, or every problem")
     health = commands.add_parser("health", help="ask the running service how it is (container health check)")
     health.add_argument("--ready", action="store_true", help="ask for readiness, upstreams included")
+    doctor = commands.add_parser("doctor", help="ask everybody the service depends on; plain words, and the fix")
+    doctor.add_argument("--json", action="store_true", help="for another program")
+    doctor.add_argument(
+        "--send-test-message", action="store_true", help="post a silent message into each channel and delete it"
+    )
     _looking_after(commands)
+    _copying(commands)
     parser.set_defaults(command="run")
     return parser
 
@@ -116,6 +124,23 @@ def _looking_after(commands: Commands) -> None:
         chosen.add_argument("--all", action="store_true", help="every one")
 
 
+def _copying(commands: Commands) -> None:
+    about = "copy the database to a file, consistent although the service runs"
+    copy = commands.add_parser("backup", help=about, description=about)
+    copy.add_argument("file", metavar="FILE", help="a new file, or a directory: then the file is named by the time")
+    copy.add_argument("--keep", type=_count, metavar="N", help="in a directory: keep the newest N, remove older ones")
+    about = "put a backup in the place of the database; the service must not run, the replaced database is kept"
+    back = commands.add_parser("restore", help=about, description=about)
+    back.add_argument("file", metavar="FILE", help="a file that `backup` made")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e9:
@@ -124,10 +149,16 @@ def _positive(text: str) -> float:
 
 
 def _look_after(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
-    from wanderer_notifier.cli import outbox, parked, why  # imported late, like the service
+    from wanderer_notifier.cli import backup, outbox, parked, why  # imported late, like the service
     from wanderer_notifier.state.store import StoreError
 
-    act = {"why": why.main, "outbox": outbox.main, "parked": parked.main}[command]
+    act = {
+        "why": why.main,
+        "outbox": outbox.main,
+        "parked": parked.main,
+        "backup": backup.main,
+        "restore": backup.main,
+    }[command]
     try:
         return act(arguments, settings)
     except StoreError as error:
@@ -135,10 +166,17 @@ def _look_after(command: str, arguments: argparse.Namespace, settings: Settings)
         return 1
 
 
+def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
+    from wanderer_notifier.cli import doctor  # imported late, like the service
+
+    return doctor.main(arguments, settings)
+
+
 def _run(settings: Settings) -> int:
     from wanderer_notifier.app import service  # imported late: the health probe must not load the whole service
+    from wanderer_notifier.runtime.notify import ServiceManager
 
-    return service.main(settings)
+    return service.main(settings, ServiceManager.of(os.environ, os.getpid()))
 
 
 def _demo(arguments: argparse.Namespace) -> int:
