@@ -7,7 +7,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -15,11 +15,15 @@ import trio
 
 from wanderer_notifier import __version__
 from wanderer_notifier.app.enrichment import Enrichment
+from wanderer_notifier.app.gateway import LiveDiscord
 from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start, tick
+from wanderer_notifier.app.insight import Insight
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
+from wanderer_notifier.app.site import open_site
 from wanderer_notifier.app.snapshot import Vitals, gather
 from wanderer_notifier.app.status import Place, tell_status
+from wanderer_notifier.app.turn import take_turn
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival
 from wanderer_notifier.core.licence import RichLimit
@@ -38,12 +42,14 @@ from wanderer_notifier.net.dial import Dial
 from wanderer_notifier.runtime import logs
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
+from wanderer_notifier.runtime.notify import ServiceManager
 from wanderer_notifier.runtime.supervise import BudgetSpent, describe, run_essential
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.state import memory
+from wanderer_notifier.state import memory, restored
+from wanderer_notifier.state.backup import bring_back_spare
 from wanderer_notifier.state.feed_marks import complete_until
+from wanderer_notifier.state.lock import Taken
 from wanderer_notifier.state.store import Store, StoreError
-from wanderer_notifier.web.app import listen, make_app, serve
 from wanderer_notifier.web.views import Snapshot
 
 log = structlog.get_logger("app")
@@ -51,11 +57,13 @@ log = structlog.get_logger("app")
 EX_OK, EX_SOFTWARE, EX_OSFILE, EX_INTERRUPTED = 0, 70, 71, 130
 ARRIVALS = 256
 """Between feeds and pipeline; when full the feeds wait and TCP pushes back (style.md 4.3)."""
+DOUBT_S = 3600.0
+"""For at least so long after a restore every message is looked for in its channel before it is sent."""
 ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
 
 
-def main(settings: Settings) -> int:
-    """Run the service until it is told to stop; returns the exit code."""
+def main(settings: Settings, manager: ServiceManager) -> int:
+    """Run the service until it is told to stop, and keep *manager* informed; returns the exit code."""
     log_file = settings.log.dir / "wanderer_notifier.log" if settings.log.file_enabled and settings.log.dir else None
     try:
         redact = logs.configure(
@@ -69,7 +77,7 @@ def main(settings: Settings) -> int:
     except OSError as error:
         print(f"cannot open the log file {log_file}: {error}", file=sys.stderr)  # noqa: T201  # no log to say it in
         return EX_OSFILE
-    return trio.run(partial(run, settings, redact=redact))
+    return trio.run(partial(run, settings, seams=Seams(manager=manager), redact=redact))
 
 
 async def run(
@@ -90,13 +98,41 @@ async def run(
     for warning in settings.warnings:
         log.warning("configuration_warning", problem=warning)
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = Store.open(settings.data_dir / "notifier.db", run=seams.store_run, now=seams.now)
-    except (OSError, StoreError) as error:
+        turn = await take_turn(settings, seams, stop)
+    except Taken as error:
+        log.critical("another_copy_runs", reason=str(error), data_dir=str(settings.data_dir))
+        return EX_OSFILE
+    except StoreError as error:
+        log.critical("storage_unusable", reason=str(error), data_dir=str(settings.data_dir), uid=os.getuid())
+        return EX_OSFILE
+    if turn is None:
+        log.info("shutdown_complete", note="told to stop while waiting for another copy to end")
+        return EX_OK
+    with turn:
+        return await _run_alone(settings, seams, redact, stop, task_status)
+
+
+async def _run_alone(
+    settings: Settings,
+    seams: Seams,
+    redact: logs.Redactor,
+    stop: trio.Event | None,
+    task_status: trio.TaskStatus[int],
+) -> int:
+    try:
+        store = Store.open(
+            settings.data_dir / "notifier.db", run=seams.store_run, now=seams.now, last_good=bring_back_spare
+        )
+    except StoreError as error:
         log.critical("storage_unusable", reason=str(error), data_dir=str(settings.data_dir), uid=os.getuid())
         return EX_OSFILE
     if store.report.found == "replaced":
-        log.critical("storage_replaced", reason=store.report.reason, set_aside=str(store.report.set_aside))
+        log.critical(
+            "storage_replaced",
+            reason=store.report.reason,
+            set_aside=str(store.report.set_aside),
+            last_good_copy="brought back" if store.report.recovered else "none, begun anew",
+        )
     try:
         return await _Service(settings, seams, store, redact, stop).run(task_status)
     except* BudgetSpent as group:
@@ -119,7 +155,8 @@ class _Service:
         self.settings, self.seams, self.store, self.redact, self.stop = settings, seams, store, redact, stop
         self.now, self.roll = seams.now, seams.dice.random
         self.metrics = Metrics()
-        self.health = Health(self.now, self.metrics.component_changed)
+        self.insight = Insight(self.metrics, self.now)
+        self.health = Health(self.now, self.insight.component_changed)
         self.vitals = Vitals(self.now)
         self.dial: Dial = seams.dialler(ipv4_only=settings.ipv4_only)
         self.known: Watch[Tracking] = Watch(Tracking())
@@ -135,6 +172,18 @@ class _Service:
         await self.store.write(self._remember)
         discord, map_api, kill_api = self._discord_api(), self._map_api(), self._kill_api()
         rest = DiscordRest(discord, roll=self.roll, now=self.now)
+        live = self.live = LiveDiscord(
+            settings,
+            self.store,
+            rest,
+            user_agent=identify("", __version__, ABOUT)["user-agent"],
+            dial=self.dial,
+            health=self.health,
+            metrics=self.metrics,
+            known=self.known,
+            now=self.now,
+            roll=self.roll,
+        )
         enrichment = self.enrichment = Enrichment(
             settings,
             self.store,
@@ -174,6 +223,8 @@ class _Service:
             roll=self.roll,
             rich=self.rich,
             bodiless=enrichment.bodies.wake,
+            lines=self.insight.lines,
+            voice=live.listening,
         )
         self._declare()
         intake, web_stop, drained = trio.CancelScope(), trio.Event(), trio.Event()
@@ -187,6 +238,7 @@ class _Service:
                     if self.stop is not None:
                         side.start_soon(ending.on_event, self.stop)
                     side.start_soon(self._note_stopping, ending)
+                    side.start_soon(self.seams.manager.reassure, lambda: self.vitals.broken_task is None)
                     side.start_soon(tick, self.vitals, self.metrics)
                     side.start_soon(
                         keep_house,
@@ -198,10 +250,13 @@ class _Service:
                         self.now,
                     )
                     side.start_soon(self._follow_known)
+                    side.start_soon(self.insight.summarise)
                     side.start_soon(enrichment.run)
                     side.start_soon(self.licence.run, name="licence")
                     side.start_soon(self._tell_status, delivery)
                     task_status.started(port)
+                    # Upstreams may still be away: waiting for them would turn an outage of theirs into ours.
+                    self.seams.manager.tell("READY=1", f"STATUS=web port {port}")
                     async with trio.open_nursery() as work:
                         work.start_soon(self._essential, "delivery", partial(delivery.run, stop=drained))
                         work.start_soon(self._run_feeds, intake, arrivals_in, map_api, kill_api, pipeline)
@@ -224,7 +279,10 @@ class _Service:
     def _remember(self, conn: sqlite3.Connection) -> None:
         moment = self.now()
         self.first_start = memory.first_start(conn, moment)
-        self.vitals.unclean_starts = note_start(conn, moment)
+        self.vitals.unclean_starts, self.feed_pause_s = note_start(conn, moment)
+        doubt = restored.begin(conn, moment, timedelta(seconds=max(self.settings.rules.max_kill_age_s, DOUBT_S)))
+        if doubt is not None:
+            log.warning("storage_restored", looks_before_telling_until=doubt.isoformat())
         slugs = {each.slug for each in self.settings.rules.maps}
         stored = memory.load_tracking(conn)
         self.known.set(Tracking(maps={slug: state for slug, state in stored.maps.items() if slug in slugs}))
@@ -306,26 +364,20 @@ class _Service:
     async def _open_web(self, root: trio.Nursery, web_stop: trio.Event) -> int:
         if not self.seams.web:
             return 0
-        web, token = self.settings.web, self.settings.web.auth_token
-        if token is None:
-            log.warning(
-                "web_open", note="WEB_AUTH_TOKEN is not set: every page is readable by whoever reaches the port"
-            )
-        app = make_app(
-            self._snapshot,
-            self.metrics.registry,
-            token=token.reveal() if token else None,
+        self.vitals.port = await open_site(
+            root,
+            web_stop,
+            self.settings.web,
+            self.store,
+            snapshot=self._snapshot,
+            insight=self.insight,
+            metrics=self.metrics,
             redact=self.redact,
-            served=lambda route, status: self.metrics.web_requests.labels(route, str(status)).inc(),
         )
-        listener = listen(web.bind, web.port)
-        port: int = listener.getsockname()[1]
-        self.vitals.port = port
-        await root.start(serve, app, listener, web_stop)
-        log.info("web_listening", bind=web.bind, port=port)
-        return port
+        return self.vitals.port
 
     async def _essential(self, name: str, body: Callable[[], Awaitable[None]]) -> None:
+        self.insight.task(name, runs=True)
         try:
             await run_essential(
                 name, body, roll=self.roll, restarted=lambda task: self.metrics.task_restarts.labels(task).inc()
@@ -333,6 +385,8 @@ class _Service:
         except BudgetSpent:
             self.vitals.broken_task = name
             raise
+        finally:
+            self.insight.task(name, runs=False)
 
     async def _run_feeds(
         self,
@@ -346,7 +400,9 @@ class _Service:
         settings = self.settings
         async with arrivals:
             with intake:
+                await trio.sleep(self.feed_pause_s)
                 async with trio.open_nursery() as feeds:
+                    feeds.start_soon(self.live.run, name="discord gateway")
                     feeds.start_soon(self.enrichment.bodies.follow, arrivals, name="kills without body")
                     feeds.start_soon(partial(replay_asked, self.store, arrivals, now=self.now), name="replay")
                     for slug in (each.slug for each in settings.rules.maps):
@@ -415,15 +471,17 @@ class _Service:
             await tell_status(place, self._snapshot, self.metrics, self.licence.state)
 
     def _snapshot(self) -> Snapshot:
-        return gather(self.settings, self.health, self.known, self.vitals, self.now, self.licence.standing)
+        return gather(self.settings, self.health, self.known, self.vitals, self.now, self.licence.standing, self.insight)
 
     async def _note_stopping(self, ending: Ending) -> None:
         await ending.asked.wait()
         self.vitals.stopping = True
+        self.seams.manager.tell("STOPPING=1")
 
     def _delivered(self, result: Delivered) -> None:
         """One line and one count for every attempt; the end of a row is what an operator looks for."""
         metrics = self.metrics
+        self.insight.delivered(result)
         if result.final:
             self.rich.settle(result.claim, result.channel, sent=result.result in ("sent", "found"))
         metrics.notifications.labels(result.kind, result.slug, result.result).inc()
@@ -437,6 +495,8 @@ class _Service:
             if result.result == "limited":
                 metrics.discord_429.labels(result.reason or "user").inc()
             level, event = logging.INFO, "notification_not_yet_sent"
+        if result.kind == "kill" and level == logging.INFO:
+            level = logging.DEBUG  # a kill has one line, at its end
         log.log(
             level,
             event,

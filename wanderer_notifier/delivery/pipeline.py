@@ -7,6 +7,7 @@ arrival and the claim absorbs it (design.md 2).
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -16,12 +17,13 @@ import trio
 from attrs import evolve, frozen
 
 from wanderer_notifier.core.backoff import Backoff
-from wanderer_notifier.core.events import Arrival, KillArrived, MapEventArrived
+from wanderer_notifier.core.events import Arrival, FeedHeard, KillArrived, MapEventArrived, Replayed
 from wanderer_notifier.core.licence import RichLimit
 from wanderer_notifier.core.rules import Rules
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.forms import choose_forms, give_back
-from wanderer_notifier.delivery.planning import Decision, Plan, park, plan
+from wanderer_notifier.delivery.kill_lines import KillLines
+from wanderer_notifier.delivery.planning import NOBODY, Decision, Plan, Voice, park, plan
 from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import describe
@@ -54,7 +56,8 @@ class Pipeline:
 
     *rules* gives the settings in force, *known* is the tracking state (set only here), *cursors* are the stored
     positions per map, *wake* is called with the channels that got rows, *rich* decides which messages get their rich
-    form (None: all). Nothing raises for bad input: it is parked, counted and logged.
+    form (None: all), *voice* tells who sits in voice channels. Nothing raises for bad input: it is parked, counted and
+    logged.
     """
 
     def __init__(
@@ -72,8 +75,11 @@ class Pipeline:
         roll: Callable[[], float],
         rich: RichLimit | None = None,
         bodiless: Callable[[], None] = lambda: None,
+        voice: Callable[[], Voice] = lambda: NOBODY,
+        lines: KillLines | None = None,
     ) -> None:
-        self._bodiless = bodiless
+        self._lines = lines or KillLines()
+        self._bodiless, self._voice = bodiless, voice
         self._rich = rich or RichLimit(lambda: "valid")
         self._store, self._rules, self._known = store, rules, known
         self._first_start, self._now, self._metrics = first_start, now, metrics
@@ -100,7 +106,14 @@ class Pipeline:
         if isinstance(arrival, KillArrived):
             self._metrics.kills_received.labels(arrival.source).inc()
         try:
-            made = plan(arrival, self._rules(), self._known.value, now=self._now(), first_start=self._first_start)
+            made = plan(
+                arrival,
+                self._rules(),
+                self._known.value,
+                now=self._now(),
+                first_start=self._first_start,
+                voice=self._voice(),
+            )
         except Exception as error:  # our own fault: keep the evidence, spare the others (S28)
             log.exception("event_made_us_fail", kind=type(arrival).__name__, error=describe(error))
             made = park(arrival, describe(error))
@@ -170,7 +183,10 @@ class Pipeline:
 
     def _report(self, arrival: Arrival, made: Plan, done: Committed) -> None:
         for row in done.queued:
-            log.info("notification_queued", kind=row.kind, map=row.slug, channel_id=row.channel, claim=row.claim)
+            level = logging.DEBUG if row.kind == "kill" else logging.INFO  # a kill has one line, at its end
+            log.log(
+                level, "notification_queued", kind=row.kind, map=row.slug, channel_id=row.channel, claim=row.claim
+            )
         if made.parked is not None:
             self._metrics.parked.labels(made.parked.kind).inc()
             log.warning("event_parked", kind=made.parked.kind, reason=made.parked.error)
@@ -186,15 +202,35 @@ class Pipeline:
                 self._metrics.tracked_systems.labels(slug).set(len(state.systems))
                 self._metrics.tracked_characters.labels(slug).set(len(state.characters))
         if made.decision is not None:
-            self._report_kill(made.decision, made, done)
+            self._report_kill(made.decision, made, done, _received_at(arrival))
 
     @staticmethod
     def _event_kind(arrival: Arrival, made: Plan) -> str:
         """The type of a map event as a label: those that are nothing to us share one, since anybody may invent more."""
         return arrival.type if isinstance(arrival, MapEventArrived) and made.event == "ok" else "other"
 
-    def _report_kill(self, decision: Decision, made: Plan, done: Committed) -> None:
+    def _report_kill(self, decision: Decision, made: Plan, done: Committed, received_at: datetime) -> None:
         metrics = self._metrics
+        if done.queued:
+            self._lines.queued(
+                decision.killmail_id,
+                [row.channel for row in done.queued],
+                source=decision.source,
+                slug=done.queued[0].slug,
+                received_at=received_at,
+                now=self._now(),
+                age_s=decision.age_s,
+                reasons=decision.reasons(),
+            )
+        else:
+            self._lines.skipped(
+                decision.killmail_id,
+                decision.reasons(),
+                source=decision.source,
+                received_at=received_at,
+                now=self._now(),
+                again=bool(made.rows),
+            )
         if done.duplicates:
             metrics.kills_skipped.labels("duplicate").inc(done.duplicates)
         if done.queued:
@@ -207,4 +243,9 @@ class Pipeline:
             metrics.kills_processed.labels("skipped").inc()
             for reason in decision.reasons():
                 metrics.kills_skipped.labels(reason).inc()
-            log.debug("kill_skipped", killmail_id=decision.killmail_id, reasons=decision.reasons())
+
+
+def _received_at(arrival: Arrival) -> datetime:
+    """When *arrival* came, also when it is tried again."""
+    inner = arrival.arrival if isinstance(arrival, Replayed) else arrival
+    return inner.until if isinstance(inner, FeedHeard) else inner.received_at

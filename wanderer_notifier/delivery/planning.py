@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, assert_never
+from types import MappingProxyType
+from typing import Literal, TypeAlias, assert_never
 
 from attrs import Factory, evolve, frozen
 
@@ -35,6 +37,10 @@ from wanderer_notifier.delivery.replay import context_of
 from wanderer_notifier.delivery.sources import change_source, kill_source
 from wanderer_notifier.state.bodies import Bodiless
 from wanderer_notifier.state.outbox import NewRow
+
+Voice: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Who sits in voice channels and may be pinged, per map slug."""
+NOBODY: Voice = MappingProxyType({})
 
 
 @frozen
@@ -108,21 +114,32 @@ class Plan:
         return f"decided: not told ({', '.join(reasons)})" if reasons else "decided: nothing to tell"
 
 
-def plan(arrival: Arrival, rules: Rules, known: Tracking, *, now: datetime, first_start: datetime) -> Plan:
-    """Decide on *arrival*; whatever it holds, the answer is a plan, unless our own code is wrong."""
+def plan(
+    arrival: Arrival,
+    rules: Rules,
+    known: Tracking,
+    *,
+    now: datetime,
+    first_start: datetime,
+    voice: Voice = NOBODY,
+) -> Plan:
+    """Decide on *arrival*; whatever it holds, the answer is a plan, unless our own code is wrong.
+
+    *voice* names the users in voice channels, per map slug.
+    """
     match arrival:
         case KillArrived():
-            return _plan_kill(arrival, rules, known, now, first_start)
+            return _plan_kill(arrival, rules, known, now, first_start, voice)
         case MapEventArrived():
-            return _plan_event(arrival, rules, known, now, first_start)
+            return _plan_event(arrival, rules, known, now, first_start, voice)
         case MapLoaded() | CharactersLoaded():
             state, changes = tracking.apply(known, arrival)
-            made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start)
+            made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start, voice)
             return evolve(made, known=state if state != known else None)
         case FeedHeard():
             return Plan(heard=arrival)
         case Replayed():
-            made = plan(arrival.arrival, rules, known, now=now, first_start=first_start)
+            made = plan(arrival.arrival, rules, known, now=now, first_start=first_start, voice=voice)
             return _second_try(made, arrival)
         case _:
             assert_never(arrival)
@@ -151,7 +168,9 @@ def _second_try(made: Plan, arrival: Replayed) -> Plan:
     return evolve(made, cursor=None, heard=None, replayed=arrival.parked_id)
 
 
-def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:
+def _plan_kill(
+    arrival: KillArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime, voice: Voice
+) -> Plan:
     try:
         kill = parse_kill(arrival.raw, arrival.system_id)
     except BadKillmail as bad:
@@ -161,7 +180,7 @@ def _plan_kill(arrival: KillArrived, rules: Rules, known: Tracking, now: datetim
         return evolve(park(arrival, f"{bad}{ended}"), found=bad.killmail_id if arrival.sought is not None else None)
     if arrival.sought is None and kill.hash is not None and _is_reference(kill):
         return _seek_body(arrival, kill.killmail_id, kill.hash)
-    judgement = judge_kill(kill, arrival.source, rules, known, now=now, first_start=first_start)
+    judgement = judge_kill(kill, arrival.source, rules, known, now=now, first_start=first_start, voice=voice)
     verdicts = judgement.verdicts
     rows = tuple(
         _new_row(kill, verdict, arrival.received_at, kill_source(arrival, verdict))
@@ -196,7 +215,9 @@ def _heard_with(arrival: KillArrived) -> FeedHeard | None:
     return FeedHeard(feed=arrival.feed, until=arrival.received_at) if arrival.feed is not None else None
 
 
-def _plan_event(arrival: MapEventArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime) -> Plan:
+def _plan_event(
+    arrival: MapEventArrived, rules: Rules, known: Tracking, now: datetime, first_start: datetime, voice: Voice
+) -> Plan:
     try:
         event = mapevents.parse_event(arrival.slug, arrival.type, arrival.data, replayed=arrival.replayed)
     except mapevents.BadMapEvent as bad:
@@ -204,7 +225,7 @@ def _plan_event(arrival: MapEventArrived, rules: Rules, known: Tracking, now: da
     if isinstance(event, mapevents.Ignored):
         return Plan(slug=arrival.slug, cursor=arrival.event_id, event="ignored")
     state, changes = tracking.apply(known, event)
-    made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start)
+    made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start, voice)
     return evolve(made, known=state if state != known else None, cursor=arrival.event_id, event="ok")
 
 
@@ -215,10 +236,11 @@ def _plan_changes(
     received_at: datetime,
     now: datetime,
     first_start: datetime,
+    voice: Voice,
 ) -> Plan:
     rows, skipped, releases = list[NewRow](), list[Skip](), list[str]()
     for change in changes:
-        for verdict in decide_change(change, rules, now=now, first_start=first_start):
+        for verdict in decide_change(change, rules, now=now, first_start=first_start, voice=voice):
             if isinstance(verdict, Send):
                 rows.append(_new_row(change, verdict, received_at, change_source(change, verdict)))
             else:

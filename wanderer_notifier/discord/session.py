@@ -44,7 +44,8 @@ log = structlog.get_logger("gateway")
 
 CONNECT_S = 15.0
 KEEP_S = 10.0
-"""What changes the session is written at most so often, an interaction at once: it must not be carried out twice."""
+"""What changes the session is written so late at most; at once what begins it, and interactions, since they must not be
+carried out twice."""
 BREATH_S = 0.5
 """Between two writes even of urgent things."""
 FORGET_S = 2.0
@@ -232,6 +233,7 @@ class _Gateway:
                 ties.part.to("ok")
                 log.info("gateway_live", how=how)
                 self._changed.set()
+                self._urgent.set()  # a process killed from now on can go on with this session
                 ties.ready(bot)
 
     def _dispatched(self, event: Dispatch) -> None:

@@ -1,0 +1,98 @@
+"""The live side of Discord as the service uses it: presence and voice in, interactions out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import trio
+
+from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.core.presence import presence
+from wanderer_notifier.core.tracking import Tracking
+from wanderer_notifier.core.voice_state import VoiceMap
+from wanderer_notifier.discord.rest import DiscordRest
+from wanderer_notifier.discord.session import GatewayEvent, Ties, follow_gateway
+from wanderer_notifier.net.dial import Dial
+from wanderer_notifier.runtime.health import Component, Health
+from wanderer_notifier.runtime.metrics import Metrics
+from wanderer_notifier.runtime.supervise import keep_running
+from wanderer_notifier.runtime.watch import Watch
+from wanderer_notifier.state.gateway import GatewayMemory
+from wanderer_notifier.state.store import Store
+from wanderer_notifier.wire.gateway import Bot, Identity
+from wanderer_notifier.wire.gateway_frames import GUILD_VOICE_STATES, GUILDS
+
+EVENTS = 64
+"""Interactions that may wait for the commands; the next one is answered that we are busy (style.md 4.3)."""
+NAME = "wanderer-notifier"
+FEEDS = ("killmail_stream", "map_stream", "map_data")
+"""Without them members do not hear of something: the bot shows itself idle."""
+
+
+class LiveDiscord:
+    """One bot at the gateway; `events` is for whoever answers interactions, who may also set `busy` and `ready`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        rest: DiscordRest,
+        *,
+        user_agent: str,
+        dial: Dial,
+        health: Health,
+        metrics: Metrics,
+        known: Watch[Tracking],
+        now: Callable[[], datetime],
+        roll: Callable[[], float],
+    ) -> None:
+        self._health, self._known, self._roll = health, known, roll
+        self._guild = settings.discord.guild_id
+        self._slugs = tuple(one.slug for one in settings.rules.maps if one.voice_mentions)
+        self._voice = VoiceMap(frozenset({self._guild} if self._guild and self._slugs else ()))
+        token = settings.discord.token.reveal()
+        self._identity = Identity(
+            token=token,
+            intents=GUILDS | (GUILD_VOICE_STATES if self._slugs else 0),
+            properties={"os": sys.platform, "browser": NAME, "device": NAME},
+        )
+        self._out, self.events = trio.open_memory_channel[GatewayEvent](EVENTS)
+        self.busy: Callable[[GatewayEvent], None] = lambda event: None
+        self.ready: Callable[[Bot], None] = lambda bot: None
+        self._ties = Ties(
+            discover=rest.gateway,
+            dial=dial,
+            user_agent=user_agent,
+            memory=GatewayMemory(store, token),
+            voice=self._voice,
+            presence=self._presence,
+            out=self._out,
+            busy=lambda event: self.busy(event),
+            ready=lambda bot: self.ready(bot),
+            part=health.component("discord_gateway"),
+            metrics=metrics,
+            now=now,
+            roll=roll,
+        )
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; whatever goes wrong here is shown and never leaves."""
+        await keep_running(self._ties.part, self._follow, roll=self._roll)
+
+    def listening(self) -> Mapping[str, tuple[str, ...]]:
+        """Who may be pinged for a map, by its slug: those in voice, in none while that is not known."""
+        users = self._voice.listening(self._guild) or ()
+        return dict.fromkeys(self._slugs, users)
+
+    async def _follow(self, part: Component) -> None:
+        await follow_gateway(self._identity, self._ties)
+
+    def _presence(self) -> JsonObject:
+        down = any(
+            view.state in ("degraded", "failed") and not view.covered and view.name.partition(":")[0] in FEEDS
+            for view in self._health.views()
+        )
+        return presence(len(self._known.value.system_ids()), degraded=down)
