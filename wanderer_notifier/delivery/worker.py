@@ -148,6 +148,8 @@ class Worker:
                 there = await self._look_back(row)
                 if not await self._may_repeat(row, there):
                     return True
+                if isinstance(there, Absent):
+                    row = evolve(row, first_unknown_at=None)  # it is new to its readers: it may show all it can
                 unverified = there.reason if isinstance(there, CannotLook) else None
             look = await self._compose(row)
             began = trio.current_time()

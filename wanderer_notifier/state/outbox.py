@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.state.overflow import make_room
+from wanderer_notifier.state.restored import doubted_since
 from wanderer_notifier.state.rows import Counts, Edit, Look, NewRow, Row, RowState, nonce_for, read_rows, time_of
 
 __all__ = [
@@ -54,6 +55,7 @@ def enqueue(conn: sqlite3.Connection, row: NewRow, now: datetime | None = None) 
 
     Its id, or None when that claim was already made for that channel.
 
+    After a restore it counts as possibly posted for a while (`state.restored`).
     Nothing else de-duplicates: two callers with the same claim get one row between them. When too many
     rows wait, the oldest make room (`state.overflow`).
     """
@@ -64,10 +66,12 @@ def enqueue(conn: sqlite3.Connection, row: NewRow, now: datetime | None = None) 
     )
     if made.rowcount == 0:
         return None
+    doubted = doubted_since(conn, at)
     inserted = conn.execute(
         """
-        INSERT INTO outbox (claim, channel, kind, slug, body, fallback, nonce, source, received_at, expires_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO outbox (
+            claim, channel, kind, slug, body, fallback, nonce, source, received_at, expires_at, first_unknown_at
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
             row.claim,
@@ -80,6 +84,7 @@ def enqueue(conn: sqlite3.Connection, row: NewRow, now: datetime | None = None) 
             None if row.source is None else json.dumps(row.source),
             row.received_at.timestamp(),
             row.expires_at.timestamp(),
+            None if doubted is None else doubted.timestamp(),
         ),
     )
     make_room(conn, at)

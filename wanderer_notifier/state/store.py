@@ -62,6 +62,8 @@ class StoreReport:
     found: Literal["kept", "new", "replaced"]
     set_aside: Path | None = None
     reason: str = ""
+    recovered: bool = False
+    """Whether the last good copy took the place of the damaged file."""
     from_version: int = 0
 
 
@@ -81,11 +83,13 @@ class Store:
         *,
         run: Runner | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        last_good: Callable[[Path], bool] = lambda path: False,
     ) -> Store:
         """Open or create the database at *path* (or `:memory:`) and bring it to the newest shape.
 
-        A damaged file is renamed to `<name>.corrupt-<UTC>` and a new one begun: `report` says so and the caller must
-        tell an operator. Raises `Unusable`, `DiskFull` or `Busy`. *run* executes the blocking calls.
+        A damaged file is renamed to `<name>.corrupt-<UTC>`; in its place comes what *last_good* puts there (it says
+        whether it could), else a new one: `report` says so and the caller must tell an operator. Raises `Unusable`,
+        `DiskFull` or `Busy`. *run* executes the blocking calls.
         """
         if str(path) == MEMORY:
             conn, version = _connect(MEMORY)
@@ -95,9 +99,9 @@ class Store:
             file.parent.mkdir(parents=True, exist_ok=True)
             existed = file.exists()
         except OSError as error:
-            raise Unusable(f"cannot use {file.parent}: {error.strerror or error}{_whose(file)}") from error
+            raise Unusable(f"cannot use {file.parent}: {error.strerror or error}{whose(file)}") from error
         set_aside: Path | None = None
-        reason = ""
+        reason, recovered = "", False
         try:
             if existed and file.stat().st_size == 0 and _has_content(_beside(file, "-wal")):
                 raise Damaged("the file is empty but its journal is not")  # SQLite would delete the journal
@@ -108,11 +112,19 @@ class Store:
                 set_aside = _set_aside(file, now())
             except OSError as error:
                 raise Unusable(
-                    f"{file} is damaged ({reason}) and cannot be renamed: {error.strerror}{_whose(file)}"
+                    f"{file} is damaged ({reason}) and cannot be renamed: {error.strerror}{whose(file)}"
                 ) from error
+            recovered = last_good(file)
             conn, version = _connect(str(file))
         found: Literal["kept", "new", "replaced"] = "replaced" if set_aside else "kept" if version else "new"
-        report = StoreReport(path=str(file), found=found, set_aside=set_aside, reason=reason, from_version=version)
+        report = StoreReport(
+            path=str(file),
+            found=found,
+            set_aside=set_aside,
+            reason=reason,
+            recovered=recovered,
+            from_version=version,
+        )
         return cls(conn, report, run)
 
     async def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -138,6 +150,10 @@ class Store:
                 return job(self._conn)
 
         return await self._run(look, limiter=self._gate)
+
+    async def elsewhere(self, job: Callable[[], T]) -> T:
+        """Run *job*, which brings its own connection, off the event loop and between transactions."""
+        return await self._run(job, limiter=self._gate)
 
     def close(self) -> None:
         """Close the file; the journal is folded into it. Call when no transaction can be running."""
@@ -182,11 +198,11 @@ def plain_words(path: str) -> Iterator[None]:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise Busy(f"{path} is locked by another process") from error
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
-            raise Unusable(f"cannot open or write {path}: {error}{_whose(Path(path))}") from error
+            raise Unusable(f"cannot open or write {path}: {error}{whose(Path(path))}") from error
         raise StoreError(f"{path}: {error}{f' ({name})' if name else ''}") from error
 
 
-def _whose(file: Path) -> str:
+def whose(file: Path) -> str:
     """Who owns what and who we are: a wrong owner of a mounted volume is the usual cause (operations.md OPS-66)."""
     known = next((place for place in (file, *file.parents) if os.access(place, os.F_OK)), None)
     if known is None:
@@ -203,6 +219,12 @@ def _has_content(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
 
 
+def set_aside_files(file: Path) -> list[Path]:
+    """The damaged databases that once stood at *file*, oldest first."""
+    found = sorted(file.parent.glob(f"{file.name}.corrupt-*Z*"))
+    return [place for place in found if not place.name.endswith(("-wal", "-shm"))]
+
+
 def _set_aside(file: Path, at: datetime) -> Path:
     """Rename the damaged file and its journals, keep the newest few of such files, and give back the new name."""
     stamp = f".corrupt-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
@@ -215,8 +237,7 @@ def _set_aside(file: Path, at: datetime) -> Path:
         if companion.exists():
             companion.rename(_beside(target, suffix))
     file.rename(target)
-    earlier = sorted(file.parent.glob(f"{file.name}.corrupt-*Z*"))
-    for old in [place for place in earlier if not place.name.endswith(("-wal", "-shm"))][:-KEEP_DAMAGED]:
+    for old in set_aside_files(file)[:-KEEP_DAMAGED]:
         for place in (old, _beside(old, "-wal"), _beside(old, "-shm")):
             place.unlink(missing_ok=True)
     return target
