@@ -4,93 +4,16 @@ from __future__ import annotations
 
 import base64
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
-import trio
 from attrs import evolve
 
-from wanderer_notifier.runtime.health import ComponentView
-from wanderer_notifier.runtime.metrics import Metrics
-from wanderer_notifier.runtime.readiness import Readiness, readiness
-from wanderer_notifier.web.app import listen, make_app, serve
+from tests.web.stage import GOOD, TOKEN, judge, part, site
+from wanderer_notifier.web.server import listen
 from wanderer_notifier.web.views import Snapshot
 
-T0 = datetime(2026, 11, 25, 3, 4, 5, 678901, tzinfo=UTC)
-TOKEN = "test-token-web"
-
-
-def part(name: str, state: Any, reason: str = "") -> ComponentView:
-    return ComponentView(
-        name=name,
-        state=state,
-        reason=reason,
-        since=T0,
-        for_s=184,
-        last_ok_at=T0,
-        last_error_at=None,
-        last_error=None,
-        reconnects=0,
-        seen_at=None,
-    )
-
-
-def judge(*parts: ComponentView, uptime_s: float = 4215) -> Readiness:
-    return readiness(parts, grace_s=120, uptime_s=uptime_s, stopping=False)
-
-
-GOOD = Snapshot(
-    now=T0,
-    version="1.0.0",
-    started_at=T0,
-    uptime_s=4215.7,
-    state="running",
-    readiness=judge(part("configuration", "ok")),
-    components=(part("configuration", "ok"),),
-    degraded=(),
-    broken_task=None,
-    loop_lag_s=0.003,
-    task_count=37,
-    memory_bytes=91_226_112,
-    environment="prod",
-    python="3.12.8",
-    platform="linux-x86_64",
-    trio="0.35.0",
-    build={"commit": "abc1234", "date": "2026-01-01T00:00:00Z"},
-    bind="::",
-    port=4000,
-    maps=("home-chain",),
-    features={"notifications": True},
-    channels={"primary": True},
-    warnings=("LICENSE_KEY not set: free tier limits apply",),
-    queue={"queued": 1},
-    tracked_systems=57,
-    tracked_characters=112,
-    restarts=0,
-    guarded=False,
-)
-
 BAD_FEED = judge(part("killmail_stream", "failed", "connection refused"), part("configuration", "ok"))
-
-
-@asynccontextmanager
-async def site(
-    snapshot: Snapshot | Callable[[], Snapshot] = GOOD, token: str | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
-    stop = trio.Event()
-    metrics = Metrics()
-    app = make_app(snapshot if callable(snapshot) else lambda: snapshot, metrics.registry, token=token)
-    async with trio.open_nursery() as nursery:
-        listener = listen("127.0.0.1", 0)
-        port = listener.getsockname()[1]
-        await nursery.start(serve, app, listener, stop)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-            yield client
-        stop.set()
 
 
 async def test_health_is_ok_while_alive_and_names_what_is_degraded() -> None:
@@ -253,7 +176,7 @@ async def test_metrics_are_prometheus_text() -> None:
     async with site() as client:
         answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert 'notifier_build_info{version="1.0.0"} 1.0' in answer.text
+    assert 'notifier_build_info{commit="unknown",version="1.0.0"} 1.0' in answer.text
 
 
 def test_a_taken_port_is_an_os_error() -> None:

@@ -31,7 +31,7 @@ class Lifetime:
             return
         kept = json.loads(text)
         self._before = Counted(
-            **{name: int(kept.get(name, 0)) for name in _NUMBERS},  # type: ignore[arg-type]  # `sent` is none of them
+            **{name: int(kept.get(name, 0)) for name in _NUMBERS},
             sent={str(kind): int(count) for kind, count in kept.get("sent", {}).items()},
         )
 

@@ -6,18 +6,24 @@ import platform
 import resource
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
 import trio
 
 from wanderer_notifier import __version__
+from wanderer_notifier.app.insight import Insight
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.licence_answer import Standing
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.readiness import degraded, readiness
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.web.views import Snapshot
+from wanderer_notifier.web.views import FileSeen, Snapshot
+
+
+FILES = ("notifier.db", "persistent_values.bin", "command_log.bin")
+"""What operators of either program look for in the data directory."""
 
 
 class Vitals:
@@ -42,12 +48,14 @@ def gather(
     vitals: Vitals,
     now: Callable[[], datetime],
     licence: Standing,
+    insight: Insight,
 ) -> Snapshot:
     """The service at this moment."""
     uptime_s = trio.current_time() - vitals.started_s
     parts, rules = health.views(), settings.rules
     one = rules.maps[0] if rules.maps else None
     channels = settings.discord.channels
+    memory_bytes, shared_bytes = _memory()
     return Snapshot(
         now=now(),
         version=__version__,
@@ -60,7 +68,11 @@ def gather(
         broken_task=vitals.broken_task,
         loop_lag_s=max(0.0, trio.current_time() - vitals.last_tick_s - 1.0),
         task_count=trio.lowlevel.current_statistics().tasks_living,
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory_bytes,
+        shared_bytes=shared_bytes,
+        data_dir=str(settings.data_dir),
+        files={name.partition(".")[0]: _file(settings.data_dir / name) for name in FILES},
+        activity=insight.activity(parts, len(rules.priority.ids) + len(rules.priority.names)),
         environment=settings.app_env,
         python=platform.python_version(),
         platform=f"{sys.platform}-{platform.machine()}",
@@ -100,10 +112,19 @@ def gather(
     )
 
 
-def _memory_bytes() -> int:
-    """Resident memory now; where the system does not say, the highest it ever was."""
+def _memory() -> tuple[int, int]:
+    """Resident memory now and the part of it that is shared; where the system does not say, the highest it was."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # one read of a pseudo file
-            return int(statm.read().split()[1]) * resource.getpagesize()
-    except (OSError, IndexError, ValueError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            _, resident, shared, *_ = (int(pages) * resource.getpagesize() for pages in statm.read().split())
+            return resident, shared
+    except (OSError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, 0
+
+
+def _file(path: Path) -> FileSeen | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return FileSeen(bytes=found.st_size, changed_at=datetime.fromtimestamp(found.st_mtime, UTC))

@@ -8,7 +8,7 @@ from typing import Any
 
 from wanderer_notifier.core.claims import killmail_of
 from wanderer_notifier.core.why_words import ROUTES, reason
-from wanderer_notifier.state import latest
+from wanderer_notifier.state import latest, outbox
 from wanderer_notifier.state.latest import LatestKill
 from wanderer_notifier.web.activity import Fate, KillSeen, Stored
 
@@ -19,7 +19,7 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
     """Everything a page needs of the database, in a few milliseconds."""
     kills = latest.latest_kills(conn, SHOWN)
     notified, told = latest.last_sent(conn, "kill"), latest.last_sent(conn)
-    newest = kills[0] if kills else None
+    newest, counts = kills[0] if kills else None, outbox.counts(conn)
     return Stored(
         kills=tuple(map(_seen, kills)),
         last_received_id=newest.kill_id if newest else None,
@@ -27,9 +27,10 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
         last_notified_id=killmail_of(notified.claim),
         last_notified_at=notified.at,
         last_sent_at=told.at,
-        oldest_waiting=latest.oldest_waiting(conn),
+        oldest_waiting=counts.oldest_waiting,
         parked=latest.parked_events(conn),
         database_bytes=latest.size(conn),
+        queue={"queued": counts.queued, "sending": counts.sending, "sent": counts.sent, "dead": counts.dead},
     )
 
 

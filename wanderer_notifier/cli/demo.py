@@ -28,7 +28,7 @@ from wanderer_notifier.sim.page import serve_page
 from wanderer_notifier.sim.scenario import Scenario
 from wanderer_notifier.sim.scenario_cast import PRIORITY_SYSTEM
 from wanderer_notifier.sim.world import World
-from wanderer_notifier.web.app import listen
+from wanderer_notifier.web.server import listen
 
 LINES = 500
 SETTLE_S = 20.0

@@ -64,12 +64,6 @@ def last_sent(conn: sqlite3.Connection, kind: str | None = None) -> Moment:
     return Moment() if found is None else Moment(at=maybe_time(found[0]), claim=found[1])
 
 
-def oldest_waiting(conn: sqlite3.Connection) -> datetime | None:
-    """When the oldest message that still waits was received."""
-    (oldest,) = conn.execute("SELECT min(received_at) FROM outbox WHERE state IN ('queued', 'sending')").fetchone()
-    return maybe_time(oldest)
-
-
 def waiting_kills(conn: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
     """Claim and channel of every kill message that is not settled."""
     return tuple(

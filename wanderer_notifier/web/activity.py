@@ -134,7 +134,10 @@ class Stored:
     """The latest message of any kind."""
     oldest_waiting: datetime | None = None
     parked: int = 0
+    """Events that nobody could make sense of and nobody has looked after."""
     database_bytes: int = 0
+    queue: Mapping[str, int] = Factory(dict)
+    """Messages by state."""
 
 
 def ago(then: datetime | None, now: datetime) -> str:

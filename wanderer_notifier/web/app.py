@@ -1,90 +1,169 @@
-"""Routes, the web token and the server: a task of our nursery that answers from snapshots."""
+"""Routes and what holds for all of them: the web token, TLS if wanted, headers, a deadline, one log line a request."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import json
 import logging
+import math
 import re
 import secrets
-import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
-import hypercorn.trio
+import structlog
 import trio
-from hypercorn.config import Config
+from attrs import Factory, frozen
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from quart import Response, request
+from quart import Response, g, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from wanderer_notifier.web import views
+from wanderer_notifier.web import details, page, status, views
+from wanderer_notifier.web.activity import Stored
+from wanderer_notifier.web.guard import Guard
 from wanderer_notifier.web.views import Body, Snapshot
 
+log = structlog.get_logger("web")
+
+BUDGET_S = 2.0
+"""A handler that waits longer for the database answers with what it has (operations.md OPS-74)."""
+COMMANDS = 50
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
-# Route -> (view, open without the web token).
-_PROBES: dict[str, tuple[Callable[[Snapshot], tuple[int, Body]], bool]] = {
-    "/health": (views.health, True),
-    "/healthz": (views.health, True),
-    "/api/health": (views.api_health, True),
-    "/ready": (views.ready, True),
-    "/health/ready": (views.ready, True),
-    "/api/health/ready": (views.ready, True),
-    "/live": (views.live, True),
-    "/health/live": (views.live, True),
-    "/api/health/live": (views.live, True),
-    "/api/system/info": (views.system_info, False),
+_PROBES: Mapping[str, Callable[[Snapshot], tuple[int, Body]]] = {
+    "/health": views.health,
+    "/healthz": views.health,
+    "/api/health": views.api_health,
+    "/ready": views.ready,
+    "/health/ready": views.ready,
+    "/api/health/ready": views.ready,
+    "/live": views.live,
+    "/health/live": views.live,
+    "/api/health/live": views.live,
 }
+"""Open to everybody, whatever the token."""
 
 
-def make_app(
-    snapshot: Callable[[], Snapshot],
-    registry: CollectorRegistry,
-    *,
-    token: str | None = None,
-    redact: Callable[[str], str] = str,
-    served: Callable[[str, int], None] = lambda route, status: None,
-) -> QuartTrio:
-    """The application; *snapshot* is asked once a request, *token* guards everything but the probes.
+async def _nothing() -> Stored:
+    return Stored()
 
-    *redact* runs over every body, *served* hears route and status of every answer.
-    """
+
+async def no_commands(limit: int) -> Sequence[Body]:
+    """For a service without slash commands."""
+    return ()
+
+
+@frozen(kw_only=True)
+class Sources:
+    """Where the pages get what they show; each is asked once a request."""
+
+    snapshot: Callable[[], Snapshot]
+    registry: CollectorRegistry
+    stored: Callable[[], Awaitable[Stored]] = _nothing
+    """What the database tells; may fail or take its time."""
+    commands: Callable[[int], Awaitable[Sequence[Body]]] = no_commands
+    """The latest slash commands, newest first, without anything about who gave them."""
+    measure: Callable[[], None] = lambda: None
+    """Brings the gauges up to date before they are read."""
+
+
+@frozen(kw_only=True)
+class Policy:
+    """What the operator decided about access."""
+
+    guard: Guard = Factory(lambda: Guard(None))
+    force_https: bool = False
+    redact: Callable[[str], str] = str
+    """Runs over every body."""
+    served: Callable[[str, int], None] = lambda route, status: None
+    """Hears route and status of every answer."""
+    refused: Callable[[], None] = lambda: None
+    """Hears of every wrong token."""
+
+
+def make_app(sources: Sources, policy: Policy) -> QuartTrio:
+    """The application."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its protocol does not
+    app.url_map.merge_slashes = False
+    guard, known = policy.guard, _Known(sources.stored)
 
-    def answer(status: int, body: Body) -> Response:
-        text = json.dumps(body, ensure_ascii=False, default=str)
-        return Response(redact(text), status, content_type="application/json; charset=utf-8")
+    def answer(code: int, body: object) -> Response:
+        text = json.dumps(encodable(body), ensure_ascii=False)
+        return Response(_sendable(policy.redact(text)), code, content_type="application/json; charset=utf-8")
 
-    def allowed() -> bool:
-        return token is None or hmac.compare_digest(_presented(request.headers.get("Authorization", "")), token)
+    def client() -> str:
+        return guard.client(request.remote_addr, request.headers.get("X-Forwarded-For", ""))
 
-    def refused() -> Response:
+    @app.before_request
+    async def arrive() -> Response | None:
+        g.began, g.client = trio.current_time(), client()
+        asked = request.headers.get("X-Request-Id", "")
+        g.request_id = asked if _SANE_REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        if request.url_rule is None or request.url_rule.rule in _PROBES:
+            return None
+        if policy.force_https and not guard.secure(request.remote_addr, request.headers.get("X-Forwarded-Proto", "")):
+            return _redirect()
+        entry = guard.enter(request.headers.get("Authorization", ""), g.client)
+        if entry == "open":
+            return None
+        if request.headers.get("Authorization"):
+            policy.refused()
+            log.warning("web_token_refused", client=g.client, path=request.path, waiting=entry == "too many")
+        if entry == "too many":
+            response = answer(429, {"error": "Too many attempts"})
+            response.headers["Retry-After"] = "60"
+            return response
         response = answer(401, {"error": "Unauthorized"})
-        response.headers["WWW-Authenticate"] = 'Basic realm="wanderer-notifier"'
+        response.headers["WWW-Authenticate"] = 'Basic realm="wanderer-notifier", charset="UTF-8"'
         return response
 
-    def probe(view: Callable[[Snapshot], tuple[int, Body]], is_open: bool) -> Callable[[], object]:
+    def plain(view: Callable[[Snapshot], tuple[int, Body]]) -> Callable[[], Awaitable[Response]]:
         async def handle() -> Response:
-            if not is_open and not allowed():
-                return refused()
-            return answer(*view(snapshot()))
+            return answer(*view(sources.snapshot()))
 
         return handle
 
-    for path, (view, is_open) in _PROBES.items():
-        app.add_url_rule(path, path, probe(view, is_open), methods=["GET"])  # type: ignore[arg-type]
+    for path, view in _PROBES.items():
+        _route(app, (path,), plain(view))
+    _route(app, ("/api/system/info",), plain(views.system_info))
 
-    @app.get("/metrics")
+    async def health_details() -> Response:
+        stored, partial = await known.get()
+        return answer(200, _marked(details.health_details(sources.snapshot(), stored), partial))
+
+    async def full_status() -> Response:
+        stored, partial = await known.get()
+        return answer(200, _marked(status.full_status(sources.snapshot(), stored), partial))
+
+    async def dashboard() -> Response:
+        stored, partial = await known.get()
+        html = _sendable(policy.redact(page.render(sources.snapshot(), stored, partial=partial)))
+        response = Response(html, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = page.CONTENT_SECURITY_POLICY
+        return response
+
+    async def commands() -> Response:
+        if not guard.has_token:
+            return answer(404, {"error": "Not found"})
+        limit = _limit(request.args.get("limit", ""))
+        found: Sequence[Body] = ()
+        partial = True
+        with trio.move_on_after(BUDGET_S):
+            found, partial = await sources.commands(limit), False
+        return answer(200, _marked({"commands": list(found)[:limit], "count": min(len(found), limit)}, partial))
+
     async def metrics() -> Response:
-        if not allowed():
-            return refused()
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        sources.measure()
+        text = generate_latest(sources.registry).decode()
+        return Response(policy.redact(text), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    _route(app, ("/health/details", "/api/health/details"), health_details)
+    _route(app, ("/api/status",), full_status)
+    _route(app, ("/api/commands",), commands)
+    _route(app, ("/metrics",), metrics)
+    _route(app, ("/", "/dashboard"), dashboard)
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:
@@ -103,61 +182,80 @@ def make_app(
 
     @app.after_request
     async def finish(response: Response) -> Response:
-        asked = request.headers.get("X-Request-Id", "")
-        response.headers["X-Request-Id"] = asked if _SANE_REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        response.headers["X-Request-Id"] = g.request_id
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Frame-Options"] = "DENY"
-        served(request.url_rule.rule if request.url_rule else "unknown", response.status_code)
+        policy.served(request.url_rule.rule if request.url_rule else "unknown", response.status_code)
+        log.log(
+            logging.DEBUG if request.url_rule and request.url_rule.rule in _PROBES else logging.INFO,
+            "web_request",
+            method=request.method,
+            path=request.path[:200],
+            status=response.status_code,
+            duration_ms=round((trio.current_time() - g.began) * 1000, 1),
+            bytes=response.content_length or 0,
+            client=g.client,
+            request_id=g.request_id,
+        )
         return response
 
     return app
 
 
-def _presented(header: str) -> str:
-    """The token of an `Authorization` header: Bearer, or Basic with any user and the token as password."""
-    scheme, _, value = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    if scheme.lower() == "basic":
+class _Known:
+    """What the database last told, so that a slow or broken one does not empty the pages."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Stored]]) -> None:
+        self._ask = ask
+        self._last = Stored()
+
+    async def get(self) -> tuple[Stored, bool]:
+        """The present state, or the last one known and True."""
         try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    return ""
+            with trio.move_on_after(BUDGET_S):
+                self._last = await self._ask()
+                return self._last, False
+        except Exception as error:  # whatever is wrong with it is told elsewhere; a page must answer
+            log.warning("web_page_partial", reason=type(error).__name__)
+        return self._last, True
 
 
-def listen(address: str, port: int) -> socket.socket:
-    """A listening socket on *address*; `::` means every address of both families, also on a machine without IPv6.
-
-    Raises OSError when the port is taken or the address is not ours.
-    """
-    if address == "::" and socket.has_dualstack_ipv6():
-        return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=True)
-    if address == "::":
-        address = "0.0.0.0"  # noqa: S104  # the operator asked for all addresses
-    return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+def _route(app: QuartTrio, paths: Sequence[str], handle: Callable[[], Awaitable[Response]]) -> None:
+    for path in paths:
+        app.add_url_rule(path, path, handle, methods=["GET"], strict_slashes=False)
 
 
-async def serve(
-    app: QuartTrio,
-    listener: socket.socket,
-    stop: trio.Event,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Answer requests on *listener* (taken over and closed here) until *stop* is set."""
-    config = Config()
-    # Hypercorn leaks a socket whose bind fails, so the binding is ours and it gets the finished listener.
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = 1.0  # an idle keep-alive browser holds the shutdown for all of it
-    config.errorlog, config.accesslog, config.include_server_header = logging.getLogger("web"), None, False
-    config.keep_alive_timeout, config.h11_max_incomplete_size = 60, 16 * 1024
+def _redirect() -> Response:
+    """To the same page over TLS, on the usual port: whoever ends TLS in front of us listens there."""
+    host = request.host or "localhost"
+    bare = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+    query = request.query_string.decode("latin-1")
+    target = f"https://{bare}{request.path}{f'?{query}' if query else ''}"
+    code = 301 if request.method in ("GET", "HEAD") else 307
+    return Response("", code, headers={"Location": re.sub(r"[\r\n]", "", target)})
 
-    async def ran(*, task_status: trio.TaskStatus[list[str]]) -> None:
-        await hypercorn.trio.serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
 
-    async with trio.open_nursery() as nursery:
-        await nursery.start(ran)
-        task_status.started()
+def _limit(text: str) -> int:
+    return min(max(int(text), 1), 500) if re.fullmatch(r"[0-9]{1,6}", text) else COMMANDS
+
+
+def _marked(body: Body, partial: bool) -> Body:
+    return body | {"partial": True} if partial else body
+
+
+def encodable(value: object) -> Any:
+    """*value* as JSON can hold it: what it has no form for becomes text, a number that is none becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): encodable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [encodable(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _sendable(text: str) -> str:
+    """A lone surrogate out of somebody's ship name cannot be sent."""
+    return text.encode("utf-8", "replace").decode()

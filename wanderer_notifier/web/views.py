@@ -6,15 +6,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from wanderer_notifier.core.licence_answer import Standing
 from wanderer_notifier.runtime.health import ComponentView
 from wanderer_notifier.runtime.readiness import Readiness
+from wanderer_notifier.web.activity import Activity, percent
 
 Body = dict[str, Any]
+RECENT_S = 3600.0
+"""What went wrong longer ago than this is history."""
 ALIVE_LAG_S = 10.0
 """An event loop that did not tick for this long is not alive (operations.md 5.3)."""
+
+
+@frozen(kw_only=True)
+class FileSeen:
+    """A file in the data directory."""
+
+    bytes: int
+    changed_at: datetime
 
 
 @frozen(kw_only=True)
@@ -52,6 +63,12 @@ class Snapshot:
     restarts: int
     guarded: bool
     """Whether a web token is configured, so that the open probes say less."""
+    shared_bytes: int = 0
+    """Of the memory, what is code and shared with other processes."""
+    data_dir: str = ""
+    files: Mapping[str, FileSeen | None] = Factory(dict)
+    """What lies in the data directory, by name; None: there is no such file."""
+    activity: Activity = Activity()
     licence: Standing = Standing(has_key=False)
     """What is known of the licence; `.state(now)` and `.words(now)` hold no secret."""
 
@@ -118,7 +135,6 @@ def ready(view: Snapshot) -> tuple[int, Body]:
 
 def system_info(view: Snapshot) -> tuple[int, Body]:
     """`GET /api/system/info`: build, runtime and a summary of the configuration, without secrets."""
-    total_kb = view.memory_bytes // 1024
     return 200, {
         "status": "OK",
         "timestamp": utc(view.now),
@@ -133,40 +149,71 @@ def system_info(view: Snapshot) -> tuple[int, Body]:
         "web_server": {"running": True, "port": view.port, "bind_address": view.bind},
         "system": {
             "uptime_seconds": int(view.uptime_s),
-            "memory": {
-                "total_kb": total_kb,
-                "processes_kb": total_kb,
-                "system_kb": 0,
-                "processes_percent": 100.0,
-                "system_percent": 0.0,
-            },
+            "memory": memory(view),
             "scheduler_count": 1,
         },
-        "maps": {"mode": "env_var", "count": len(view.maps), "slugs": list(view.maps)},
+        "maps": {"mode": mode(view), "count": len(view.maps), "slugs": list(view.maps)},
         "features": dict(view.features),
         "configuration": {"warnings": list(view.warnings), "channels": dict(view.channels)},
         "tracking": {"systems_count": view.tracked_systems, "characters_count": view.tracked_characters},
         "queue": dict(view.queue),
-        "components": [
+        "components": [component(part, view.now) for part in view.components],
+        "persistence": persistence(view),
+        "license": {"state": view.licence.state(view.now), "text": view.licence.words(view.now)},
+    }
+
+
+def mode(view: Snapshot) -> str:
+    """Where the maps come from, in the words of the old program."""
+    return "env_var" if len(view.maps) <= 1 else "multi_map"
+
+
+def memory(view: Snapshot) -> Body:
+    """What we hold: `system` is code and what other processes share, `processes` is the rest."""
+    total, shared = view.memory_bytes // 1024, min(view.shared_bytes, view.memory_bytes) // 1024
+    return {
+        "total_kb": total,
+        "processes_kb": total - shared,
+        "system_kb": shared,
+        "processes_percent": percent(total - shared, total),
+        "system_percent": percent(shared, total),
+    }
+
+
+def component(part: ComponentView, now: datetime) -> Body:
+    """One component; the last error of one that works is shown for an hour, then it is history."""
+    recent = part.last_error_at is not None and (now - part.last_error_at).total_seconds() < RECENT_S
+    telling = recent or part.state not in ("ok", "disabled")
+    return {
+        "name": part.name,
+        "state": part.state,
+        "reason": part.reason,
+        "since": utc(part.since),
+        "last_success_at": utc(part.last_ok_at),
+        "last_error_at": utc(part.last_error_at),
+        "last_error": part.last_error if telling else None,
+        "reconnects": part.reconnects,
+        "gaps": [
             {
-                "name": part.name,
-                "state": part.state,
-                "reason": part.reason,
-                "since": utc(part.since),
-                "last_success_at": utc(part.last_ok_at),
-                "last_error_at": utc(part.last_error_at),
-                "last_error": part.last_error,
-                "reconnects": part.reconnects,
-                "gaps": [
-                    {
-                        "from": utc(gap.begin),
-                        "to": utc(gap.end),
-                        "recovered": gap.recovered,
-                        "unrecoverable": gap.unrecoverable,
-                    }
-                    for gap in part.gaps
-                ],
+                "from": utc(gap.begin),
+                "to": utc(gap.end),
+                "recovered": gap.recovered,
+                "unrecoverable": gap.unrecoverable,
             }
-            for part in view.components
+            for gap in part.gaps
         ],
     }
+
+
+def persistence(view: Snapshot) -> Body:
+    """What lies in the data directory; the two files of the old program under the names it gave them."""
+    body: Body = {"data_dir": view.data_dir}
+    for name, seen in view.files.items():
+        body[name] = {
+            "present": seen is not None,
+            "bytes": seen.bytes if seen else 0,
+            "last_write": utc(seen.changed_at) if seen else None,
+        }
+    if "persistent_values" in body:
+        body["persistent_values"]["priority_systems"] = view.activity.priority_systems
+    return body

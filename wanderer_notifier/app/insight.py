@@ -1,0 +1,116 @@
+"""What the service knows about itself: gathered from counters, the chronicle and the database for pages and gauges."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import trio
+
+from wanderer_notifier.app.chronicle import Chronicle
+from wanderer_notifier.app.lifetime import Lifetime, totals
+from wanderer_notifier.app.stored import read_stored
+from wanderer_notifier.delivery.kill_lines import KillLines
+from wanderer_notifier.delivery.outbox import Delivered
+from wanderer_notifier.runtime.health import ComponentView
+from wanderer_notifier.runtime.metrics import Metrics
+from wanderer_notifier.state import latest
+from wanderer_notifier.state.store import Store
+from wanderer_notifier.web.activity import Activity, Stored
+from wanderer_notifier.web.views import Snapshot
+
+SUMMARY_S = 300.0
+"""One line about the kills that concerned nobody in so long a time (operations.md OPS-92)."""
+
+
+class Insight:
+    """Told what happens, asked what happened."""
+
+    def __init__(self, metrics: Metrics, now: Callable[[], datetime]) -> None:
+        self._metrics = metrics
+        self.chronicle, self.lifetime, self.lines = Chronicle(now), Lifetime(metrics), KillLines()
+        self._tasks: dict[str, None] = {}
+
+    def component_changed(self, view: ComponentView) -> None:
+        """Follow a component."""
+        self._metrics.component_changed(view)
+        self.chronicle.component_changed(view)
+
+    def delivered(self, result: Delivered) -> None:
+        """Follow a message."""
+        self.chronicle.delivered(result)
+        self.lines.delivered(result)
+
+    def task(self, name: str, *, runs: bool) -> None:
+        """An essential task begins or ends."""
+        if runs:
+            self._tasks[name] = None
+        else:
+            self._tasks.pop(name, None)
+
+    def remember(self, conn: sqlite3.Connection) -> None:
+        """Take up what a former process left."""
+        self.lifetime.load(conn)
+        self.lines.resume(latest.waiting_kills(conn))
+
+    async def summarise(self) -> None:
+        """Tell every few minutes how many kills concerned nobody, until cancelled."""
+        while True:
+            await trio.sleep(SUMMARY_S)
+            self.lines.summarise()
+
+    async def stored(self, store: Store) -> Stored:
+        """What the database tells; raises `StoreError`."""
+        return await store.read(read_stored)
+
+    def activity(self, parts: tuple[ComponentView, ...], priority_systems: int) -> Activity:
+        """What the process remembers of itself."""
+        metrics = self._metrics
+        collected = gc.get_stats()
+        return Activity(
+            counted=self.lifetime.run(),
+            lifetime=self.lifetime.total(),
+            deliveries=self.chronicle.deliveries(),
+            links=self.chronicle.links(parts, self._pings()),
+            recent=self.chronicle.recent(),
+            tasks=tuple(self._tasks),
+            lookups=totals(metrics.lookups, "result") | {"entries": self._entries()},
+            skipped=totals(metrics.kills_skipped, "reason"),
+            collections=sum(one["collections"] for one in collected),
+            collected=sum(one["collected"] for one in collected),
+            open_files=_open_files(),
+            priority_systems=priority_systems,
+        )
+
+    def measure(self, view: Snapshot) -> None:
+        """Bring the gauges up to date that nobody else sets."""
+        metrics, total = self._metrics, view.activity.lifetime
+        metrics.ready.set(view.readiness.ready)
+        metrics.priority_systems.set(view.activity.priority_systems)
+        for what in ("received", "queued", "duplicate", "skipped", "malformed", "given_up"):
+            metrics.lifetime.labels(what).set(getattr(total, what))
+        for kind, count in total.sent.items():
+            metrics.lifetime.labels(f"sent_{kind}").set(count)
+
+    def _entries(self) -> int:
+        return int(self._metrics.registry.get_sample_value("notifier_lookup_entries") or 0)
+
+    def _pings(self) -> Mapping[str, float]:
+        """Seconds there and back, by component; a feed is labelled `kills:systems`, its part `killmail_stream:…`."""
+        found = {}
+        for family in self._metrics.feed_round_trip.collect():
+            for sample in family.samples:
+                found[sample.labels["feed"].replace("kills:", "killmail_stream:", 1)] = sample.value
+        if gateway := self._metrics.registry.get_sample_value("notifier_gateway_round_trip_seconds"):
+            found["discord_gateway"] = gateway
+        return found
+
+
+def _open_files() -> int | None:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return None
