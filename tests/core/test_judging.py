@@ -10,6 +10,7 @@ import pytest
 from tests.core.base import (
     FIRST_START,
     HOME,
+    JITA,
     NOW,
     PILOT,
     ago,
@@ -136,7 +137,7 @@ BEGUN = "2026-11-25 11:59:00 UTC"
 def test_each_rule_says_what_it_looked_at(source: Any, raw: dict[str, Any], settings: Rules, words: list[str]) -> None:
     begun = NOW - timedelta(seconds=60)
     judged = judge_kill(parse_kill(raw, None), source, settings, tracking(), now=NOW, first_start=begun)
-    general = [gate.rule for gate in (*EVERYWHERE, *TIMELY, *OF_THE_MAP)]
+    general = {one.rule for one in (*EVERYWHERE, *TIMELY)} | {one.rule for one in OF_THE_MAP}
     assert [check.seen for check in judged.checks if check.rule in general] == words
 
 

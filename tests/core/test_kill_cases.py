@@ -312,3 +312,70 @@ def test_e05_any_attacker_may_be_in_focus() -> None:
 
 def test_e06_no_focus_means_no_rule() -> None:
     assert [send.channel for send in sends(decide(mail(), rules(one_map(corporation_focus=frozenset()))))] == ["200"]
+
+
+@pytest.mark.parametrize(("late", "footer"), [(False, ""), (True, " • reported late")])
+def test_a_late_report_says_so_in_its_foot(late: bool, footer: str) -> None:
+    shown = embed(kill(), evolve(SEND, late=late))
+    assert shown["footer"] == {"text": f"Killmail ID: 128000001{footer}"}
+
+
+def test_notable_items_stand_between_the_sentence_and_the_value() -> None:
+    lines = ("• Loki", "• Nanite Repair Paste x2500 (~62.50M ISK)")
+    (with_items,), (without,) = (render_kill(kill(), SEND, items).embeds for items in (lines, ()))
+    sentence, value = without["description"].split("\n\n")
+    assert with_items["description"].split("\n\n") == [sentence, "**Notable Items:**\n" + "\n".join(lines), value]
+
+
+@pytest.mark.parametrize(
+    ("who", "text"),
+    [
+        ({"corporation_id": 98000101, "corporation_name": "Hollow", "ship_name": "Astrahus"}, "Hollow lost a Astrahus"),
+        ({"corporation_id": 98000101, "ship_name": "Astrahus"}, "Unknown pilot lost a Astrahus"),
+        ({"character_id": 1, "corporation_id": 98000101, "corporation_name": "Hollow"},
+         "Unknown pilot lost a Unknown ship"),
+        ({"character_name": "Vela", "corporation_id": 98000101, "corporation_name": "Hollow"},
+         "Vela lost a Unknown ship"),
+    ],
+)  # fmt: skip
+def test_the_plain_form_names_whoever_lost_it(who: dict[str, Any], text: str) -> None:
+    assert (render_text(kill(victim=who), SEND).content or "").startswith(f"{text} in System {HOME}")
+
+
+@pytest.mark.parametrize(
+    ("corporation", "structure"), [(1_999_999, False), (2_000_000, True), (2_000_001, True), (None, False)]
+)
+def test_the_border_between_the_games_corporations_and_the_players(corporation: int | None, structure: bool) -> None:
+    lone = {"corporation_id": corporation, "ship_name": "Thing", "final_blow": True, "damage_done": 1}
+    assert (" using a " in ending(attackers=[lone])) is structure
+    fire = kill(victim=victim(corporation_id=corporation), attackers=[attacker(corporation_id=corporation)])
+    assert embed(fire)["description"].endswith("friendly fire") is structure
+
+
+@pytest.mark.parametrize(("ship", "words"), [("Astrahus", "an"), ("azbel", "an"), ("Keepstar", "a"), (None, "an")])
+def test_the_article_fits_the_structure(ship: str | None, words: str) -> None:
+    lone = {"corporation_id": 98000202, "ship_type_id": 35834, "ship_name": ship, "final_blow": True}
+    assert ending(attackers=[lone]) == (
+        f"**Unknown Corporation**(**????**) using {words} **{ship or 'Unknown Ship'}**."
+    )
+
+
+def test_an_owner_may_be_known_by_the_ticker_alone() -> None:
+    lone = {"corporation_id": 98000202, "corporation_ticker": "TDWRK", "ship_name": "Keepstar", "final_blow": True}
+    assert ending(attackers=[lone]).startswith("**TDWRK**(**[TDWRK]")
+
+
+def test_long_tickers_and_hulls_are_cut() -> None:
+    who = PLAYER | {"corporation_ticker": "t" * 17, "ship_name": "s" * 65}
+    assert ending(attackers=[who]).startswith(
+        f"**[Bram](https://zkillboard.com/character/95000002/)**(**[{'t' * 15}…](https://zkillboard.com/corporation/"
+        f"98000202/)**) flying in a **{'s' * 63}…** solo."
+    )
+    fits = PLAYER | {"corporation_ticker": "t" * 16, "ship_name": "s" * 64}
+    assert f"[{'t' * 16}]" in ending(attackers=[fits])
+    assert f"**{'s' * 64}** solo." in ending(attackers=[fits])
+
+
+def test_two_attackers_are_not_solo_and_an_abridged_list_counts_the_others() -> None:
+    assert ending(attackers=[PLAYER], attacker_count=2).endswith("**Sabre**, and 1 other.")
+    assert ending(attackers=[PLAYER], attacker_count=1).endswith("**Sabre** solo.")
