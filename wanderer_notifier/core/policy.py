@@ -160,7 +160,7 @@ SYSTEM_FILTERS: tuple[Gate[Candidate], ...] = (
         "untracked",
         lambda it: not it.untracked(),
         lambda it: (
-            f"{it.system.full_name or it.system.system_id}, {'untracked' if it.untracked() else 'not untracked'} by command"
+            f"{it.system.full_name or it.system.system_id}, {'' if it.untracked() else 'not '}untracked by command"
         ),
     ),
     Gate(

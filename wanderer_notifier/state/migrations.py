@@ -126,6 +126,31 @@ STEPS: tuple[tuple[str, ...], ...] = (
             source TEXT NOT NULL, received_at REAL NOT NULL
         ) STRICT
         """,
+        # What members steer by command; newest last. A legacy entry whose name nobody knows has a hash only.
+        """
+        CREATE TABLE priority_system (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, system_id INTEGER, name TEXT, name_hash INTEGER NOT NULL,
+            added_by TEXT, added_at REAL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE override (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN ('track', 'untrack')),
+            system_id INTEGER, name TEXT NOT NULL, added_by TEXT, added_at REAL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE command_log (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, param TEXT NOT NULL, user_id INTEGER NOT NULL,
+            username TEXT, at REAL NOT NULL, guild_id INTEGER, channel_id INTEGER, outcome TEXT
+        ) STRICT
+        """,
+        # Counted for all time; the log holds the newest only.
+        """
+        CREATE TABLE command_user (
+            user_id INTEGER PRIMARY KEY, commands INTEGER NOT NULL, last_at REAL NOT NULL
+        ) STRICT
+        """,
     ),
 )
 
