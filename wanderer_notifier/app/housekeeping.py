@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import structlog
 import trio
@@ -13,13 +16,18 @@ from wanderer_notifier.app.snapshot import Vitals
 from wanderer_notifier.runtime.health import Component, Health
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.state import decisions, memory, outbox, parked
-from wanderer_notifier.state.store import Store, StoreError
+from wanderer_notifier.state.backup import refresh_spare
+from wanderer_notifier.state.store import MEMORY, Store, StoreError, set_aside_files
 
 log = structlog.get_logger("housekeeping")
 
 TICK_S = 1.0
 PROBE_S = 15.0
+PROBE_AGAIN_S = 5.0
 PRUNE_S = 3600.0
+SPARE_EVERY = timedelta(hours=6)
+CRASHES, CRASHES_WITHIN, CRASH_PAUSE_S = 3, timedelta(minutes=10), 60.0
+"""operations.md OPS-87: a crash loop must not hammer Discord and the map."""
 
 
 async def tick(vitals: Vitals, metrics: Metrics) -> None:
@@ -35,8 +43,10 @@ async def keep_house(
     store: Store, storage: Component, health: Health, vitals: Vitals, metrics: Metrics, now: Callable[[], datetime]
 ) -> None:
     """Every 15 s: write a mark to the database (its success *is* the storage check), note which maps miss nothing,
-    and read the queue's figures; every hour: forget what is too old. A failing disk is reported, never fatal here."""
+    and read the queue's figures; every hour: forget what is too old; every six: renew the last good copy. A failing
+    disk is reported, never fatal here."""
     next_prune = 0.0
+    file = None if store.report.path == MEMORY else Path(store.report.path)
     while True:
         pruning = trio.current_time() >= next_prune
         fine = {view.name for view in health.views() if view.state == "ok"}
@@ -47,7 +57,9 @@ async def keep_house(
             if name.startswith("map_stream:") and name.replace("map_stream:", "map_data:", 1) in fine
         ]
 
-        def round_(conn: sqlite3.Connection, alive: list[str] = alive, pruning: bool = pruning) -> outbox.Counts:
+        def round_(
+            conn: sqlite3.Connection, alive: list[str] = alive, pruning: bool = pruning
+        ) -> tuple[outbox.Counts, list[str], bool]:
             moment = now()
             memory.set_meta(conn, "alive_at", moment.isoformat())
             for slug in alive:
@@ -57,15 +69,18 @@ async def keep_house(
                 decisions.prune(conn, moment)
                 parked.prune(conn, moment)
                 memory.prune_events(conn, moment)
-            return outbox.counts(conn)
+            damaged = [place.name for place in set_aside_files(file)] if file else []
+            return outbox.counts(conn), damaged, pruning and file is not None and _spare_is_due(conn, moment)
 
         try:
-            counts = await store.write(round_)
+            counts, damaged, copy_due = await store.write(round_)
         except StoreError as error:
             storage.to("failed", str(error))
             log.error("storage_probe_failed", reason=str(error))
+            await trio.sleep(PROBE_AGAIN_S)
+            continue
         else:
-            storage.to("ok")
+            _tell_storage(storage, damaged)
             vitals.queue = {
                 "queued": counts.queued,
                 "sending": counts.sending,
@@ -76,19 +91,59 @@ async def keep_house(
             metrics.queue_length.set(counts.queued + counts.sending)
             if pruning:
                 next_prune = trio.current_time() + PRUNE_S
+            if copy_due and file is not None:
+                await _renew_spare(store, file)
         await trio.sleep(PROBE_S)
 
 
-def note_start(conn: sqlite3.Connection, moment: datetime) -> int:
-    """Note that a run begins; how many runs before it ended without saying so (operations.md OPS-87)."""
+def _tell_storage(storage: Component, damaged: list[str]) -> None:
+    """A database that had to be set aside shows until an operator has looked at it and moved it away."""
+    if not damaged:
+        storage.to("ok")
+        return
+    words = f"the database was damaged and begun anew; the damaged one is kept as {damaged[-1]}: move it away when seen"
+    storage.to("degraded", words, covered=True)
+
+
+def _spare_is_due(conn: sqlite3.Connection, moment: datetime) -> bool:
+    """Whether the last good copy is old; a database is not worth one in its first hours."""
+    made = memory.get_meta(conn, "spare_at")
+    due = made is not None and moment - datetime.fromisoformat(made) >= SPARE_EVERY
+    if due or made is None:
+        memory.set_meta(conn, "spare_at", moment.isoformat())
+    return due
+
+
+async def _renew_spare(store: Store, file: Path) -> None:
+    try:
+        await store.elsewhere(partial(refresh_spare, file))
+    except (StoreError, OSError) as error:
+        log.error("spare_copy_failed", reason=str(error))
+    else:
+        log.info("spare_copy_renewed")
+
+
+def note_start(conn: sqlite3.Connection, moment: datetime) -> tuple[int, float]:
+    """Note that a run begins: how many runs ended without saying so (operations.md OPS-87), and for how many seconds
+    the feeds should wait because that happens again and again."""
     unclean = int(memory.get_meta(conn, "unclean_ends") or 0)
+    pause_s = 0.0
     if memory.get_meta(conn, "running_since") is not None:
         unclean += 1
         memory.set_meta(conn, "unclean_ends", str(unclean))
         last_sign = memory.get_meta(conn, "alive_at")
         log.warning("previous_run_ended_unexpectedly", last_sign=last_sign, unclean_ends=unclean)
+        starts = [
+            *(datetime.fromisoformat(text) for text in json.loads(memory.get_meta(conn, "unclean_starts") or "[]")),
+            moment,
+        ]
+        starts = [start for start in starts if timedelta(0) <= moment - start <= CRASHES_WITHIN][-CRASHES:]
+        memory.set_meta(conn, "unclean_starts", json.dumps([start.isoformat() for start in starts]))
+        if len(starts) == CRASHES:
+            pause_s = CRASH_PAUSE_S
+            log.error("crash_loop", unclean_starts=CRASHES, within_s=CRASHES_WITHIN.total_seconds(), pause_s=pause_s)
     memory.set_meta(conn, "running_since", moment.isoformat())
-    return unclean
+    return unclean, pause_s
 
 
 def note_end(conn: sqlite3.Connection, moment: datetime) -> outbox.Counts:

@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _demo(arguments)
         case "health":
             return _health(environ, ready=arguments.ready)
+        case "verify":
+            return _verify(arguments, environ)
         case command:
             try:
                 settings = load(environ, cwd=Path.cwd())
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _looking_after(commands)
     _copying(commands)
+    _verifying(commands)
     parser.set_defaults(command="run")
     return parser
 
@@ -134,6 +137,21 @@ def _copying(commands: Commands) -> None:
     back.add_argument("file", metavar="FILE", help="a file that `backup` made")
 
 
+def _verifying(commands: Commands) -> None:
+    about = "check what was deployed: the service that runs, what it depends on, how it is installed"
+    more = (
+        "Variables: HEALTH_ENDPOINT (http://localhost:PORT/health), TIMEOUT (30 s), RETRY_COUNT (5), RETRY_DELAY (10),"
+        " ENV_FILE, WEB_AUTH_TOKEN. Ends with 0: passed, 1: something failed, 2: usage, 3: warnings with --strict."
+    )
+    verify = commands.add_parser("verify", help=about, description=about, epilog=more)
+    verify.add_argument("--quick", action="store_true", help="only what the service says of itself")
+    verify.add_argument("--json", action="store_true", help="one object per check and line")
+    verify.add_argument("--strict", action="store_true", help="end with 3 when there are only warnings")
+    verify.add_argument("--timeout", type=_positive, metavar="S", help="for each request, instead of TIMEOUT")
+    verify.add_argument("--container", metavar="NAME", help="look at that container, too (podman or docker)")
+    verify.add_argument("--send-test-message", action="store_true", help="post to each channel and delete it again")
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -183,6 +201,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     from wanderer_notifier.cli import demo  # the service itself never loads the simulated universe
 
     return demo.main(seconds=arguments.seconds, speed=arguments.speed, seed=arguments.seed, port=arguments.port)
+
+
+def _verify(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from wanderer_notifier.cli import verify  # imported late, like the service
+
+    return verify.main(arguments, environ)
 
 
 def _health(environ: Mapping[str, str], *, ready: bool) -> int:

@@ -1,0 +1,229 @@
+"""`verify`: does what was deployed work? The checks of the deployment checklist against a running service.
+
+The variables are those of the script of the same purpose: HEALTH_ENDPOINT, TIMEOUT, RETRY_COUNT, RETRY_DELAY, ENV_FILE.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import trio
+from attrs import frozen
+
+from wanderer_notifier.cli import doctor, verify_checks, verify_host
+from wanderer_notifier.cli.terminal import safe
+from wanderer_notifier.cli.verify_checks import Check, Level
+from wanderer_notifier.config.load import ConfigError, load
+from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.findings import Finding
+from wanderer_notifier.net.client import NetError, Upstream
+from wanderer_notifier.net.dial import Dial, tcp_dial
+from wanderer_notifier.net.question import Reply
+from wanderer_notifier.runtime.logs import Redactor
+
+EX_USAGE, EX_WARNINGS = 2, 3
+TRY_S = 10.0
+"""One try of a retried request takes no longer, whatever TIMEOUT says."""
+LAMPS: Mapping[Level, str] = {"pass": "[SUCCESS]", "warn": "[WARNING]", "fail": "[ERROR]", "skip": "[INFO]"}
+LEVELS: Mapping[str, Level] = {"ok": "pass", "warn": "warn", "fail": "fail"}
+GROUPS = {"This machine": "Persistence"}
+"""Group of `doctor` -> section here; the others are external services."""
+
+
+@frozen(kw_only=True)
+class Target:
+    """Where the service answers, and with how much patience it is asked; all in seconds."""
+
+    url: str
+    token: str | None
+    timeout_s: float
+    retries: int
+    retry_delay_s: float
+
+
+def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Check everything and report; 0 pass, 1 failures, 2 usage, 3 only warnings with `--strict`."""
+    settings, configuration = _settings(environ)
+    try:
+        target = _target(arguments, environ, settings)
+    except ValueError as error:
+        print(f"wanderer-notifier verify: {error}", file=sys.stderr)
+        return EX_USAGE
+    redact = Redactor((*(settings.secrets() if settings else ()), *((target.token,) if target.token else ())))
+
+    def show(check: Check) -> None:
+        if arguments.json:
+            shown = {"section": check.section, "check": check.name, "result": check.level, "words": check.words}
+            print(redact(json.dumps(shown | ({"fix": check.fix} if check.fix else {}))), flush=True)
+
+    found = trio.run(partial(_all, arguments, target, settings, configuration, environ, show))
+    if not arguments.json:
+        print(redact("\n".join(_in_words(found))))
+    levels = [check.level for check in found]
+    if "fail" in levels:
+        return 1
+    return EX_WARNINGS if arguments.strict and "warn" in levels else 0
+
+
+async def _all(
+    arguments: argparse.Namespace,
+    target: Target,
+    settings: Settings | None,
+    configuration: list[Check],
+    environ: Mapping[str, str],
+    show: Callable[[Check], None],
+) -> list[Check]:
+    dial = tcp_dial(ipv4_only=settings.ipv4_only if settings else False)
+    found: list[Check] = []
+
+    def note(checks: Iterable[Check]) -> None:
+        for check in checks:
+            found.append(check)
+            show(check)
+
+    note(configuration)
+    note(await service(target, dial=dial, quick=arguments.quick))
+    note(verify_host.container(settings.data_dir if settings else None))
+    if arguments.quick or settings is None:
+        return found
+    groups = await doctor.examine(
+        settings, dial=dial, now=lambda: datetime.now(UTC), test_message=arguments.send_test_message
+    )
+    note(_translated(groups))
+    env_file = Path(environ.get("ENV_FILE", "").strip() or ".env")
+    note(await trio.to_thread.run_sync(verify_host.security, settings, env_file, arguments.container))
+    note(await trio.to_thread.run_sync(verify_host.logs, settings, arguments.container))
+    return found
+
+
+async def service(target: Target, *, dial: Dial, quick: bool = False) -> list[Check]:
+    """Ask the running service everything it answers; a service that does not answer at all is asked no further."""
+    parts = urlsplit(target.url)
+    headers = {"authorization": f"Bearer {target.token}"} if target.token else {}
+    api = Upstream("service", f"{parts.scheme}://{parts.netloc}", dial=dial, headers=headers)
+    path = parts.path.rstrip("/")
+    try:
+        reply = await _patiently(api, path, target)
+        found = [verify_checks.health(reply)]
+        if not reply.status:
+            return found
+        ask = partial(_ask, api, limit_s=target.timeout_s)
+        found.append(verify_checks.ready(await ask("GET", f"{path}/ready")))
+        found.append(verify_checks.live(await ask("GET", f"{path}/live")))
+        found.append(verify_checks.details(await ask("GET", f"{path}/details")))
+        found.append(verify_checks.head(await ask("HEAD", path)))
+        found.append(verify_checks.speed(await ask("GET", path)))
+        if not quick:
+            status = f"{path.rpartition('/')[0].removesuffix('/api')}/api/status"
+            found += verify_checks.feeds(await ask("GET", status))
+    finally:
+        with trio.CancelScope(shield=True), trio.move_on_after(2):
+            await api.aclose()
+    return found
+
+
+async def _patiently(api: Upstream, path: str, target: Target) -> Reply:
+    for attempt in range(1, target.retries + 1):
+        reply = await _ask(api, "GET", path, limit_s=min(target.timeout_s, TRY_S))
+        if reply.status == 200 or attempt == target.retries:
+            break
+        await trio.sleep(target.retry_delay_s)
+    return reply
+
+
+async def _ask(api: Upstream, method: str, path: str, *, limit_s: float) -> Reply:
+    began = trio.current_time()
+    try:
+        answer = await api.request(method, path, total_s=limit_s)
+    except NetError as error:
+        return Reply(trouble=str(error), took_s=trio.current_time() - began)
+    try:
+        value = answer.json()
+    except (ValueError, RecursionError):
+        value = None
+    return Reply(status=answer.status, value=value, took_s=trio.current_time() - began)
+
+
+# --- what to check ------------------------------------------------------------------------------------------------
+
+
+def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
+    """The configuration as it is here; on a host whose variables are only in the container there may be none."""
+    try:
+        settings = load(environ, cwd=Path.cwd())
+    except ConfigError as error:
+        meant = "ENV_FILE" in environ
+        words = "; ".join(str(error).splitlines())[:500]
+        if not meant:
+            words = f"not here ({words}): only the service itself is checked, not what it depends on"
+        fix = "mend the file, see `wanderer-notifier check-config`" if meant else "ENV_FILE=/path/to/env names the file"
+        level: Level = "fail" if meant else "warn"
+        return None, [Check(section=verify_host.ENVIRONMENT, name="configuration", level=level, words=words, fix=fix)]
+    return settings, verify_host.environment(settings)
+
+
+def _target(arguments: argparse.Namespace, environ: Mapping[str, str], settings: Settings | None) -> Target:
+    """Raises ValueError with words for a variable that makes no sense."""
+    port = settings.web.port if settings else environ.get("PORT", "").strip() or "4000"
+    url = environ.get("HEALTH_ENDPOINT", "").strip() or f"http://localhost:{port or 4000}/health"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("HEALTH_ENDPOINT must be an http or https address, such as http://localhost:4000/health")
+    token = settings.web.auth_token.reveal() if settings and settings.web.auth_token else None
+    retries = _number(environ, "RETRY_COUNT", 5)
+    if retries < 1:
+        raise ValueError("RETRY_COUNT must be at least 1")
+    return Target(
+        url=url if parts.path.strip("/") else f"{url.rstrip('/')}/health",
+        token=token or environ.get("WEB_AUTH_TOKEN", "").strip() or None,
+        timeout_s=arguments.timeout if arguments.timeout is not None else _number(environ, "TIMEOUT", 30),
+        retries=int(retries),
+        retry_delay_s=_number(environ, "RETRY_DELAY", 10),
+    )
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 86_400 or (name == "TIMEOUT" and value == 0):
+        raise ValueError(f"{name} must be a number of {'tries' if name == 'RETRY_COUNT' else 'seconds'}")
+    return value
+
+
+def _translated(groups: Mapping[str, Sequence[Finding]]) -> Iterable[Check]:
+    """The findings of `doctor` as checks; its warnings about the configuration were given by `check-config` already."""
+    for group, findings in groups.items():
+        for one in findings:
+            section = GROUPS.get(
+                group, "Commands" if one.check.startswith("command") else f"External Services: {group}"
+            )
+            yield Check(section=section, name=one.check, level=LEVELS[one.level], words=one.words, fix=one.fix)
+
+
+def _in_words(found: Sequence[Check]) -> Iterable[str]:
+    section = ""
+    for check in found:
+        if check.section != section:
+            section = check.section
+            yield f"\n=== {section} ==="
+        yield f"{LAMPS[check.level]:<10}{safe(check.name)}: {safe(check.words)}"
+        if check.fix and check.level != "pass":
+            yield f"{'':<10}-> {safe(check.fix)}"
+    counts = {level: sum(check.level == level for check in found) for level in LAMPS}
+    yield "\n=== Verification Summary ==="
+    yield f"{counts['pass']} passed, {counts['warn']} warnings, {counts['fail']} failed, {counts['skip']} not checked"
+    for check in found:
+        if check.level == "fail":
+            yield f"❌ {check.section}: {safe(check.name)}"
+    yield "❌ Verification failed" if counts["fail"] else "✅ Verification passed"
