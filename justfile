@@ -84,6 +84,26 @@ pictures:
     scripts/venv tests/requirements.lock
     uv run --no-project --with pillow python scripts/pictures
 
-# the container image
-image tag="wanderer-notifier:dev":
-    podman build --format docker -t {{tag}} -f Containerfile .
+# the container image, tagged with its version and `latest`; BASE=image@sha256:... pins what it builds on
+image *args:
+    ./scripts/image "$@"
+
+# build the image and start it: user, read-only root, health, messages, SIGTERM, volume (needs root and buildah)
+test-image *args:
+    ./scripts/test-image "$@"
+
+# everything for a machine without this checkout: dist/wanderer-notifier-VERSION.tar.gz
+release:
+    ./scripts/release
+
+# install that archive as its manual says, and run it
+test-release: release
+    ./scripts/test-release
+
+# what is in it: dist/sbom.cdx.json
+sbom:
+    ./scripts/audit --sbom
+
+# known weaknesses of the dependencies; `just audit --image NAME` for an image
+audit *args:
+    ./scripts/audit "$@"
