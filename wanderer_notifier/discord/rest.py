@@ -49,11 +49,16 @@ MARGIN = timedelta(seconds=5)
 
 
 class DiscordError(Exception):
-    """Discord could not be asked; *forbidden*: it will not answer better next time, *unauthorized*: nor anything."""
+    """Discord could not be asked; *forbidden*: it will not answer better next time, *unauthorized*: nor anything.
 
-    def __init__(self, text: str, *, forbidden: bool = False, unauthorized: bool = False) -> None:
+    *wait_s* is after how many seconds it wants to be asked again, if it said so.
+    """
+
+    def __init__(
+        self, text: str, *, forbidden: bool = False, unauthorized: bool = False, wait_s: float | None = None
+    ) -> None:
         super().__init__(text)
-        self.forbidden, self.unauthorized = forbidden, unauthorized
+        self.forbidden, self.unauthorized, self.wait_s = forbidden, unauthorized, wait_s
 
 
 def identify(token: str, version: str, about_url: str) -> dict[str, str]:
@@ -165,6 +170,34 @@ class DiscordRest:
         """Where the gateway is and how many sessions may still be begun, as Discord says it. Raises `DiscordError`."""
         return await self._get(GATEWAY, "/gateway/bot", "")
 
+    async def commands(self, application: str, guild: str | None) -> object:
+        """The commands registered for all guilds, or for one. Raises `DiscordError`."""
+        return await self._commands("GET", application, guild, None)
+
+    async def register(self, application: str, guild: str | None, commands: list[JsonObject]) -> None:
+        """Make *commands* all there are for all guilds, or for one. Raises `DiscordError`."""
+        await self._commands("PUT", application, guild, commands)
+
+    async def _commands(
+        self, method: str, application: str, guild: str | None, commands: list[JsonObject] | None
+    ) -> object:
+        route = "/applications/{a}/guilds/{g}/commands" if guild else "/applications/{a}/commands"
+        path = route.replace("{a}", application).replace("{g}", guild or "")
+        try:
+            answer, refused = await self._call(method, f"{method} {route}", path, guild or application, json=commands)
+        except _NotYet as wait:
+            raise DiscordError(f"must wait {wait.seconds:.0f} s", wait_s=wait.seconds) from None
+        except NetError as error:
+            raise DiscordError(str(error)) from error
+        if refused is None and 200 <= answer.status < 300:
+            return answer.value
+        raise DiscordError(
+            answer.words,
+            forbidden=refused is None and answer.status == 403,
+            unauthorized=answer.status == 401 or answer.code in DEAD_TOKEN,
+            wait_s=answer.retry_after if refused is None else refused.wait_s,
+        )
+
     async def _page(self, channel: str, before: str | None) -> list[dict[str, Any]]:
         params: dict[str, str | int] = {"limit": PAGE, **({"before": before} if before else {})}
         value = await self._get(GET, f"/channels/{channel}/messages", channel, params)
@@ -183,7 +216,7 @@ class DiscordRest:
         try:
             answer, refused = await self._call("GET", route, path, major, params=params)
         except _NotYet as wait:
-            raise DiscordError(f"must wait {wait.seconds:.0f} s before asking") from None
+            raise DiscordError(f"must wait {wait.seconds:.0f} s before asking", wait_s=wait.seconds) from None
         except NetError as error:
             raise DiscordError(str(error)) from error
         if refused is None and answer.status == 200 and answer.value is not None:
@@ -191,7 +224,12 @@ class DiscordRest:
         forbidden = refused is None and answer.status in (403, 404)
         words = "an answer that is not JSON" if answer.status == 200 else answer.words
         unauthorized = refused is None and (answer.status == 401 or answer.code in DEAD_TOKEN)
-        raise DiscordError(closed_words(answer) if forbidden else words, forbidden=forbidden, unauthorized=unauthorized)
+        raise DiscordError(
+            closed_words(answer) if forbidden else words,
+            forbidden=forbidden,
+            unauthorized=unauthorized,
+            wait_s=refused.wait_s if refused is not None else None,
+        )
 
     # --- one call -------------------------------------------------------------------------------------------------
 
@@ -202,7 +240,7 @@ class DiscordRest:
         path: str,
         major: str,
         *,
-        json: JsonObject | None = None,
+        json: JsonObject | list[JsonObject] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> tuple[Read, Refused | None]:
         await self._turn(route, major)

@@ -1,0 +1,271 @@
+"""Everybody who types a command gets an answer within a second, even if it is only that one is being worked on.
+
+What a command does is somebody else's (*act*, *suggest*); here is how it is answered: at once, or deferred and later
+filled in, always for the asker's eyes only, pinging nobody (discord.md 2.2, operations.md OPS-29, 30).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypeAlias
+
+import structlog
+import trio
+from attrs import frozen
+
+from wanderer_notifier.core import replies
+from wanderer_notifier.core.commands import Asked, Interaction, Typing, Unusable, parse
+from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.core.limits import CONTENT
+from wanderer_notifier.core.message import Mention
+from wanderer_notifier.core.wording import cut
+from wanderer_notifier.discord.interaction_rest import CALL_S, InteractionRest, Reply
+from wanderer_notifier.discord.session import GatewayEvent
+from wanderer_notifier.runtime.supervise import describe
+
+log = structlog.get_logger("commands")
+
+DEFER_S = 0.8
+"""An act that takes longer is deferred; the answer must be on its way one second after the command came."""
+WORK_S = 120.0
+"""No act may take longer: its answer must find the interaction's token alive (15 minutes, P72)."""
+TOKEN_S = 14 * 60.0
+"""For so long after the command a finished act's answer is tried again."""
+RETRY_S = 5.0
+AT_ONCE = 64
+"""Commands that are worked on at the same time; the next one is answered that we are busy."""
+FAREWELL_S = 2.0
+"""How long a command may go on once the service stops."""
+EPHEMERAL = 64
+MESSAGE, DEFERRED, CHOICES = 4, 5, 8
+
+Outcome = Literal["ok", "refused", "unchanged", "invalid", "unsaved", "unsupported", "failed", "busy", "stopping"]
+
+
+@frozen(kw_only=True)
+class Result:
+    """What a command came to: the text for the asker, and a word for the log and the metric."""
+
+    text: str
+    outcome: Outcome = "ok"
+
+
+Act: TypeAlias = Callable[[Asked], Awaitable[Result]]
+Suggest: TypeAlias = Callable[[str], Sequence[JsonObject]]
+
+
+class Commands:
+    """Answers interactions; `run` must be running.
+
+    *counted* hears the kind and outcome of each; *application* gives the application's id once it is known.
+    """
+
+    def __init__(
+        self,
+        rest: InteractionRest,
+        *,
+        act: Act,
+        suggest: Suggest,
+        application: Callable[[], str | None],
+        counted: Callable[[str, str], None] = lambda kind, outcome: None,
+    ) -> None:
+        self._rest, self._act, self._suggest = rest, act, suggest
+        self._application, self._counted = application, counted
+        self._work: trio.Nursery | None = None
+        self._acts = set[trio.CancelScope]()
+        self._active = self._turned_away = 0
+        self._stopping = False
+
+    async def run(self, events: trio.MemoryReceiveChannel[GatewayEvent], *, stop: trio.Event) -> None:
+        """Answer what *events* bring until *stop* is set and everybody has their answer, a few seconds later."""
+        async with trio.open_nursery() as work:
+            self._work = work
+            with trio.CancelScope() as intake:
+                async with trio.open_nursery() as waiting:
+                    waiting.start_soon(_cancel_when, stop, intake)
+                    async for event in events:
+                        self._begin(event)
+            self._stopping = True
+            while True:
+                try:
+                    self._begin(events.receive_nowait())
+                except (trio.WouldBlock, trio.EndOfChannel):
+                    break
+            for act in self._acts:
+                act.deadline = min(act.deadline, trio.current_time() + FAREWELL_S)
+            work.cancel_scope.deadline = trio.current_time() + FAREWELL_S + CALL_S
+
+    def busy(self, event: GatewayEvent) -> None:
+        """Answer *event*, for which there was no room, that we are busy."""
+        if self._work is None or self._turned_away >= AT_ONCE:
+            self._counted("any", "dropped")
+        else:
+            self._turn_away(self._work, event, replies.BUSY, "busy")
+
+    def _begin(self, event: GatewayEvent) -> None:
+        assert self._work is not None
+        if self._stopping:
+            self._turn_away(self._work, event, replies.RESTARTING, "stopping")
+        elif self._active >= AT_ONCE:
+            self.busy(event)
+        else:
+            self._active += 1
+            self._work.start_soon(self._answer, event)
+
+    def _turn_away(self, work: trio.Nursery, event: GatewayEvent, text: str, outcome: Outcome) -> None:
+        self._turned_away += 1
+        work.start_soon(self._say_no, parse(event.data), text, outcome)
+
+    async def _say_no(self, asked: Interaction, text: str, outcome: Outcome) -> None:
+        try:
+            await self._refuse(asked, text, outcome)
+        except Exception as error:
+            log.exception("interaction_failed", reason=describe(error))
+        finally:
+            self._turned_away -= 1
+
+    # --- one interaction ----------------------------------------------------------------------------------------------
+
+    async def _answer(self, event: GatewayEvent) -> None:
+        asked = parse(event.data)
+        try:
+            match asked:
+                case Asked():
+                    await self._carry_out(asked, event.arrived)
+                case Typing():
+                    await self._complete(asked)
+                case Unusable():
+                    log.warning("interaction_not_understood", reason=asked.reason)
+                    await self._refuse(asked, replies.UNSUPPORTED, "unsupported")
+        except Exception as error:  # one command's trouble is nobody else's
+            log.exception("interaction_failed", reason=describe(error))
+        finally:
+            self._active -= 1
+
+    async def _carry_out(self, asked: Asked, arrived: float) -> None:
+        """Act, and answer with what came of it; or first that it takes a while."""
+        talk = _Talk(self._rest, asked, self._application)
+        done: list[Result] = []
+        finished = trio.Event()
+
+        async def act() -> None:
+            done.append(await self._result(asked))
+            finished.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(act)
+            with trio.move_on_at(arrived + DEFER_S):
+                await finished.wait()
+            if not finished.is_set():
+                await talk.defer()
+                await finished.wait()
+        await self._tell(talk, asked, done[0], arrived)
+
+    async def _result(self, asked: Asked) -> Result:
+        ref = secrets.token_hex(4)
+        try:
+            with trio.move_on_after(WORK_S) as limit:
+                self._acts.add(limit)
+                return await self._act(asked)
+            if self._stopping:
+                return Result(text=replies.RESTARTING, outcome="stopping")
+            log.error("command_too_slow", ref=ref, type=asked.subcommand, limit_s=WORK_S)
+        except Exception as error:
+            log.exception("command_failed", ref=ref, type=asked.subcommand, reason=describe(error))
+        finally:
+            self._acts.discard(limit)
+        return Result(text=replies.internal_problem(ref), outcome="failed")
+
+    async def _tell(self, talk: _Talk, asked: Asked, result: Result, arrived: float) -> None:
+        reply = await talk.say(result.text, until=arrived + TOKEN_S)
+        self._counted(asked.subcommand, result.outcome)
+        caller = asked.caller
+        log.info(
+            "Discord command executed",
+            type=asked.subcommand,
+            action=asked.options.get("action"),
+            param=(asked.options.get("system_name") or asked.options.get("kill") or "")[:100] or None,
+            user_id=caller.user_id,
+            guild_id=caller.guild_id,
+            channel_id=caller.channel_id,
+            outcome=result.outcome,
+            answer=reply.kind,
+            length=len(result.text),
+            deferred=talk.deferred,
+            seconds=round(trio.current_time() - arrived, 3),
+        )
+        if reply.kind != "ok":
+            log.log(
+                logging.ERROR if reply.kind == "rejected" else logging.WARNING,
+                "command_not_answered",
+                type=asked.subcommand,
+                result=reply.kind,
+                reason=reply.reason,
+            )
+
+    async def _complete(self, asked: Typing) -> None:
+        """Suggestions cannot be deferred: at once, or none."""
+        try:
+            choices = list(self._suggest(asked.typed))
+        except Exception as error:
+            log.exception("suggestions_failed", reason=describe(error))
+            choices = []
+        await self._rest.callback(asked.interaction_id, asked.token, _suggested(choices))
+        self._counted("autocomplete", "ok")
+
+    async def _refuse(self, asked: Interaction, text: str, outcome: Outcome) -> None:
+        if asked.interaction_id is not None and asked.token is not None:
+            silent = isinstance(asked, Typing) or (isinstance(asked, Unusable) and asked.typing)
+            body = _suggested([]) if silent else {"type": MESSAGE, "data": said(text)}
+            await self._rest.callback(asked.interaction_id, asked.token, body)
+        self._counted(asked.subcommand if isinstance(asked, Asked) else "any", outcome)
+
+
+class _Talk:
+    """What one asker has been told so far: nothing, that it takes a while, or the answer."""
+
+    def __init__(self, rest: InteractionRest, asked: Asked, application: Callable[[], str | None]) -> None:
+        self._rest, self._asked, self._application = rest, asked, application
+        self._opened = False
+        self.deferred = False
+
+    async def defer(self) -> None:
+        """Say that it takes a while; whatever becomes of that, the answer follows."""
+        self.deferred = True
+        body: JsonObject = {"type": DEFERRED, "data": {"flags": EPHEMERAL}}
+        reply = await self._rest.callback(self._asked.interaction_id, self._asked.token, body)
+        self._opened = reply.kind in ("ok", "twice")
+
+    async def say(self, text: str, *, until: float) -> Reply:
+        """The answer; a deferred one is tried until *until* (Trio's clock), since repeating an edit is harmless."""
+        asked, body = self._asked, said(text)
+        if not self._opened:
+            reply = await self._rest.callback(asked.interaction_id, asked.token, {"type": MESSAGE, "data": body})
+            self._opened = reply.kind in ("ok", "twice")
+            if reply.kind != "twice":
+                return reply
+        application = self._application()
+        if application is None:
+            return Reply(kind="failed", reason="the application's id is not known")
+        edit = {name: value for name, value in body.items() if name != "flags"}  # decided by the first answer
+        while True:
+            reply = await self._rest.edit_original(application, asked.token, edit)
+            if reply.kind != "failed" or trio.current_time() + RETRY_S >= until:
+                return reply
+            await trio.sleep(RETRY_S)
+
+
+def said(text: str) -> JsonObject:
+    """*text* as a message that only the asker sees, and that pings nobody."""
+    return {"content": cut(text, CONTENT), "flags": EPHEMERAL, "allowed_mentions": Mention().allowed()}
+
+
+def _suggested(choices: Sequence[JsonObject]) -> JsonObject:
+    return {"type": CHOICES, "data": {"choices": list(choices)}}
+
+
+async def _cancel_when(stop: trio.Event, intake: trio.CancelScope) -> None:
+    await stop.wait()
+    intake.cancel(reason="asked to stop")
