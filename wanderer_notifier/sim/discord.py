@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from random import Random
 
@@ -64,6 +65,8 @@ class Discord:
         self, *, now: Callable[[], datetime], rng: Random, guild: Guild, token: str, application_id: str
     ) -> None:
         self._now = now
+        self.clock_ahead = timedelta()
+        """How far the `Date` of its answers is ahead of *now*."""
         self._changed = trio.lowlevel.ParkingLot()
         self.guild = guild
         self.token = token
@@ -71,7 +74,7 @@ class Discord:
         self.api = Api(now=now, guild=guild, token=token, application_id=application_id, changed=self.notify)
         self.membership = GuildRest(guild)
         self.api.more |= self.membership.routes()
-        self.gateway = FakeGateway(self, now, rng)
+        self.gateway = FakeGateway(self, rng)
         self.voice = Voice(guild, partial(self.gateway.dispatch, "VOICE_STATE_UPDATE"))
         self.commands = Commands(application_id, guild.id, self.api.snowflakes.next)
         self.interactions = Interactions(self)
@@ -213,7 +216,8 @@ class Discord:
 
     async def _send(self, exchange: Exchange, reply: Reply, fault: Fault | None) -> None:
         self._note(exchange.request, reply, fault)
-        await exchange.respond(reply.status, reply.all_headers(), reply.body)
+        date = ("Date", format_datetime(self._now() + self.clock_ahead, usegmt=True))
+        await exchange.respond(reply.status, [date, *reply.all_headers()], reply.body)
 
     def _note(self, request: Request, reply: Reply | None, fault: Fault | None) -> None:
         call = find_route(request.method, request.path)

@@ -81,6 +81,8 @@ class Api:
         self.guild = guild
         self.limits = RateLimits()
         self.nonces = Nonces()
+        self.interactions_endpoint_url: str | None = None
+        """Where the application sends interactions instead of the gateway."""
         self.revoked = False
         """Whether the token has died."""
         self.history_without_permission: Literal["refuse", "empty"] = "empty"
@@ -320,7 +322,7 @@ class Api:
             "description": "",
             "bot_public": False,
             "bot_require_code_grant": False,
-            "interactions_endpoint_url": None,
+            "interactions_endpoint_url": self.interactions_endpoint_url,
             "approximate_guild_count": 1,
             "approximate_user_install_count": 0,
             "flags": 0,
