@@ -66,7 +66,7 @@ class Chronicle:
         span.to(view.state)
         if before is None and view.state in ("starting", "ok", "disabled"):
             return  # how things begin is not worth a line
-        text = view.state if not view.reason or view.state == "ok" else f"{view.state}: {view.reason}"
+        text = "working again" if view.state == "ok" else f"{view.state}: {view.reason}" if view.reason else view.state
         self._note(view.name, text, _LEVELS.get(view.state, "bad"))
 
     def delivered(self, result: Delivered) -> None:
@@ -144,15 +144,13 @@ class Chronicle:
         self._recent.appendleft(Happened(at=self._now(), subject=subject, text=text, level=level))
 
 
+_PINGS = ((0.1, 1.0), (0.5, 0.8), (2.0, 0.5))
 _QUALITIES = (("excellent", 0.9), ("good", 0.7), ("poor", 0.5))
 
 
 def _score(kind: str, part: ComponentView, uptime: float, ping: float | None, now: datetime) -> float:
     """The formula that readers know (operations.md 3.3): weights of ping, uptime, heartbeat and state."""
-    if ping is None:
-        pinged = 0.5
-    else:
-        pinged = 1.0 if ping <= 0.1 else 0.8 if ping <= 0.5 else 0.5 if ping <= 2.0 else 0.2
+    pinged = 0.5 if ping is None else next((score for most, score in _PINGS if ping <= most), 0.2)
     upped = 1.0 if uptime >= 99 else 0.8 if uptime >= 95 else 0.5 if uptime >= 85 else 0.2
     stated = _CONNECTED.get(part.state, 0.0)
     if kind == "sse":

@@ -40,11 +40,17 @@ async def tick(vitals: Vitals, metrics: Metrics) -> None:
 
 
 async def keep_house(
-    store: Store, storage: Component, health: Health, vitals: Vitals, metrics: Metrics, now: Callable[[], datetime]
+    store: Store,
+    storage: Component,
+    health: Health,
+    vitals: Vitals,
+    metrics: Metrics,
+    now: Callable[[], datetime],
+    also: Callable[[sqlite3.Connection], None] = lambda conn: None,
 ) -> None:
     """Every 15 s: write a mark to the database (its success *is* the storage check), note which maps miss nothing,
-    and read the queue's figures; every hour: forget what is too old; every six: renew the last good copy. A failing
-    disk is reported, never fatal here."""
+    read the queue's figures, and do what is *also* to be done in the same transaction; every hour: forget what is too
+    old; every six: renew the last good copy. A failing disk is reported, never fatal here."""
     next_prune = 0.0
     file = None if store.report.path == MEMORY else Path(store.report.path)
     while True:
@@ -62,6 +68,7 @@ async def keep_house(
         ) -> tuple[outbox.Counts, list[str], bool]:
             moment = now()
             memory.set_meta(conn, "alive_at", moment.isoformat())
+            also(conn)
             for slug in alive:
                 memory.heard(conn, slug, moment)
             if pruning:
@@ -76,6 +83,7 @@ async def keep_house(
             counts, damaged, copy_due = await store.write(round_)
         except StoreError as error:
             storage.to("failed", str(error))
+            metrics.persist_failures.labels("notifier.db").inc()
             log.error("storage_probe_failed", reason=str(error))
             await trio.sleep(PROBE_AGAIN_S)
             continue
@@ -89,6 +97,8 @@ async def keep_house(
                 **{f"dead_{reason}": count for reason, count in counts.dead_by_reason.items()},
             }
             metrics.queue_length.set(counts.queued + counts.sending)
+            waited = (now() - counts.oldest_waiting).total_seconds() if counts.oldest_waiting else 0.0
+            metrics.queue_oldest.set(max(waited, 0.0))
             if pruning:
                 next_prune = trio.current_time() + PRUNE_S
             if copy_due and file is not None:

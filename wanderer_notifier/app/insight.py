@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 import trio
 
@@ -111,6 +111,6 @@ class Insight:
 
 def _open_files() -> int | None:
     try:
-        return len(os.listdir("/proc/self/fd"))
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
     except OSError:
         return None

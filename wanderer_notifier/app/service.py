@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from wanderer_notifier import __version__
+from wanderer_notifier.app.alerts import make_alerts
 from wanderer_notifier.app.enrichment import Enrichment
 from wanderer_notifier.app.gateway import LiveDiscord
 from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start, tick
@@ -45,7 +46,7 @@ from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.notify import ServiceManager
 from wanderer_notifier.runtime.supervise import BudgetSpent, describe, run_essential
 from wanderer_notifier.runtime.watch import Watch
-from wanderer_notifier.state import memory, restored
+from wanderer_notifier.state import memory, outbox, restored
 from wanderer_notifier.state.backup import bring_back_spare
 from wanderer_notifier.state.feed_marks import complete_until
 from wanderer_notifier.state.lock import Taken
@@ -226,6 +227,18 @@ class _Service:
             lines=self.insight.lines,
             voice=live.listening,
         )
+        self.alerts = make_alerts(
+            settings,
+            self.store,
+            self._snapshot,
+            wake=delivery.wake,
+            dial=self.dial,
+            told=self.metrics.alerts,
+            now=self.now,
+            roll=self.roll,
+        )
+        if self.ended_badly:
+            self.alerts.note("service", f"the previous run ended unexpectedly, {self.vitals.unclean_starts} in all")
         self._declare()
         intake, web_stop, drained = trio.CancelScope(), trio.Event(), trio.Event()
         try:
@@ -248,12 +261,14 @@ class _Service:
                         self.vitals,
                         self.metrics,
                         self.now,
+                        self.insight.lifetime.save,
                     )
                     side.start_soon(self._follow_known)
                     side.start_soon(self.insight.summarise)
                     side.start_soon(enrichment.run)
                     side.start_soon(self.licence.run, name="licence")
                     side.start_soon(self._tell_status, delivery)
+                    side.start_soon(self.alerts.run, name="alerts")
                     task_status.started(port)
                     # Upstreams may still be away: waiting for them would turn an outage of theirs into ours.
                     self.seams.manager.tell("READY=1", f"STATUS=web port {port}")
@@ -269,6 +284,7 @@ class _Service:
             with trio.CancelScope(shield=True):
                 await enrichment.aclose()
                 await self.licence.aclose()
+                await self.alerts.aclose()
                 await discord.aclose()
                 await map_api.aclose()
                 await kill_api.aclose()
@@ -279,7 +295,10 @@ class _Service:
     def _remember(self, conn: sqlite3.Connection) -> None:
         moment = self.now()
         self.first_start = memory.first_start(conn, moment)
+        self.ended_badly = memory.get_meta(conn, "running_since") is not None
         self.vitals.unclean_starts, self.feed_pause_s = note_start(conn, moment)
+        self.metrics.unclean_starts.inc(self.vitals.unclean_starts)
+        self.insight.remember(conn)
         doubt = restored.begin(conn, moment, timedelta(seconds=max(self.settings.rules.max_kill_age_s, DOUBT_S)))
         if doubt is not None:
             log.warning("storage_restored", looks_before_telling_until=doubt.isoformat())
@@ -379,9 +398,7 @@ class _Service:
     async def _essential(self, name: str, body: Callable[[], Awaitable[None]]) -> None:
         self.insight.task(name, runs=True)
         try:
-            await run_essential(
-                name, body, roll=self.roll, restarted=lambda task: self.metrics.task_restarts.labels(task).inc()
-            )
+            await run_essential(name, body, roll=self.roll, restarted=self._restarted)
         except BudgetSpent:
             self.vitals.broken_task = name
             raise
@@ -471,7 +488,8 @@ class _Service:
             await tell_status(place, self._snapshot, self.metrics, self.licence.state)
 
     def _snapshot(self) -> Snapshot:
-        return gather(self.settings, self.health, self.known, self.vitals, self.now, self.licence.standing, self.insight)
+        standing = self.licence.standing
+        return gather(self.settings, self.health, self.known, self.vitals, self.now, standing, self.insight)
 
     async def _note_stopping(self, ending: Ending) -> None:
         await ending.asked.wait()
@@ -482,6 +500,7 @@ class _Service:
         """One line and one count for every attempt; the end of a row is what an operator looks for."""
         metrics = self.metrics
         self.insight.delivered(result)
+        self.alerts.delivered(result)
         if result.final:
             self.rich.settle(result.claim, result.channel, sent=result.result in ("sent", "found"))
         metrics.notifications.labels(result.kind, result.slug, result.result).inc()
@@ -510,10 +529,18 @@ class _Service:
             seconds=round(result.latency_s, 3),
         )
 
+    def _note_end(self, conn: sqlite3.Connection) -> outbox.Counts:
+        self.insight.lifetime.save(conn)
+        return note_end(conn, self.now())
+
+    def _restarted(self, task: str) -> None:
+        self.metrics.task_restarts.labels(task).inc()
+        self.alerts.note(task, "it failed and was started again; the log says why")
+
     async def _farewell(self, ending: Ending) -> int:
         with trio.CancelScope(shield=True):
             try:
-                counts = await self.store.write(lambda conn: note_end(conn, self.now()))
+                counts = await self.store.write(self._note_end)
                 log.info(
                     "shutdown_complete", waiting=counts.queued + counts.sending, sent=counts.sent, dead=counts.dead
                 )

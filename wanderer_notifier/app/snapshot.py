@@ -21,7 +21,6 @@ from wanderer_notifier.runtime.readiness import degraded, readiness
 from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.web.views import FileSeen, Snapshot
 
-
 FILES = ("notifier.db", "persistent_values.bin", "command_log.bin")
 """What operators of either program look for in the data directory."""
 

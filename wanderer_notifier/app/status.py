@@ -61,8 +61,8 @@ class Place:
     slug: str
     wake: Callable[[Iterable[str]], None]
 
-    async def say(self, claim: str, message: Message, now: datetime) -> None:
-        """Queue *message*; a store in trouble is no reason to fail, since nobody misses it in five minutes."""
+    async def say(self, claim: str, message: Message, now: datetime, lives: timedelta = LIVES) -> None:
+        """Queue *message*, which is news for as long as it *lives*; a store in trouble is no reason to fail."""
         row = NewRow(
             claim=claim,
             channel=self.channel,
@@ -70,7 +70,7 @@ class Place:
             slug=self.slug,
             body=message.body(),
             nonce=nonce_for(claim, self.channel),
-            expires_at=now + LIVES,
+            expires_at=now + lives,
             received_at=now,
         )
         try:

@@ -21,7 +21,7 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
     notified, told = latest.last_sent(conn, "kill"), latest.last_sent(conn)
     newest, counts = kills[0] if kills else None, outbox.counts(conn)
     return Stored(
-        kills=tuple(map(_seen, kills)),
+        kills=tuple(_seen(conn, kill) for kill in kills),
         last_received_id=newest.kill_id if newest else None,
         last_received_at=newest.at if newest else None,
         last_notified_id=killmail_of(notified.claim),
@@ -34,18 +34,18 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
     )
 
 
-def _seen(kill: LatestKill) -> KillSeen:
+def _seen(conn: sqlite3.Connection, kill: LatestKill) -> KillSeen:
     fate, why = _fate(kill)
-    return KillSeen(
-        killmail_id=kill.kill_id, at=kill.at, what=_what(kill.outcome.get("kill") or {}), fate=fate, why=why
-    )
+    what = _what(conn, kill.outcome.get("kill") or {})
+    return KillSeen(killmail_id=kill.kill_id, at=kill.at, what=what, fate=fate, why=why)
 
 
-def _what(kill: Mapping[str, Any]) -> str:
+def _what(conn: sqlite3.Connection, kill: Mapping[str, Any]) -> str:
     victim: Mapping[str, Any] = kill.get("victim") or {}
     ship = victim.get("ship") or ("ship" if victim.get("ship_type_id") is None else f"ship {victim['ship_type_id']}")
     who = victim.get("name") or victim.get("corporation")
-    where = kill.get("system_name") or kill.get("system_id")
+    number = kill.get("system_id")
+    where = kill.get("system_name") or (latest.system_name(conn, number) if isinstance(number, int) else None) or number
     return f"{ship}{f' of {who}' if who else ''}{f' in {where}' if where else ''}"
 
 
@@ -61,7 +61,7 @@ def _fate(kill: LatestKill) -> tuple[Fate, str]:
         some = f"{states.count('sent')} sent, {states.count('dead')} not: " if "sent" in states else ""
         return "given up", f"{some}{blames[0] if blames else 'given up'}"
     if states:
-        return "sent", f"{routes[0] if routes else 'told'}{many}"
+        return "sent", f"{routes[0] if routes else 'when it first came'}{many}"
     reasons = dict.fromkeys(reason(str(one.get("reason"))) for one in verdicts if not one.get("sent"))
     if routes:
         return "sent", "told earlier; the message is no longer kept here"

@@ -56,6 +56,8 @@ async def _taken(
         return take()
     except Taken as error:
         log.warning("standby", reason=str(error), waits_s=patience_s)
+    # Waiting is what a standby is for: the service manager must not take it for a start that failed.
+    seams.manager.tell("READY=1", "STATUS=standby: another copy works")
     lock: Lock | None = None
     with trio.CancelScope() as asked:
         async with trio.open_nursery() as side:
@@ -63,6 +65,7 @@ async def _taken(
                 await side.start(_on_signal, asked)
             if stop is not None:
                 side.start_soon(_on_event, stop, asked)
+            side.start_soon(seams.manager.reassure, lambda: True)
             if seams.web:
                 side.start_soon(_probes, settings)
             lock = await _patiently(take, patience_s)

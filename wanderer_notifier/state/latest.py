@@ -13,6 +13,10 @@ from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.state.rows import RowState, maybe_time, time_of
 
 
+_TOLD = '"sent": true'
+"""How a decision to tell looks in the stored outcome."""
+
+
 @frozen(kw_only=True)
 class LatestKill:
     """One kill: the newest decision about it, and how its messages stand."""
@@ -33,12 +37,14 @@ class Moment:
 
 
 def latest_kills(conn: sqlite3.Connection, limit: int) -> tuple[LatestKill, ...]:
-    """The *limit* kills that came last, newest first."""
+    """The *limit* kills that came last, newest first; a decision to tell explains more than a later one not to."""
     found: dict[int, tuple[float, str]] = {}
     for kill_id, last_at, outcome in conn.execute(
         "SELECT kill_id, last_at, outcome FROM decision ORDER BY last_at DESC, id DESC LIMIT ?", (limit * 3,)
     ):
-        found.setdefault(kill_id, (last_at, outcome))
+        known = found.setdefault(kill_id, (last_at, outcome))
+        if _TOLD in outcome and _TOLD not in known[1]:  # a copy that came later does not explain the message
+            found[kill_id] = (known[0], outcome)
     return tuple(
         LatestKill(
             kill_id=kill_id,
@@ -50,6 +56,12 @@ def latest_kills(conn: sqlite3.Connection, limit: int) -> tuple[LatestKill, ...]
         )
         for kill_id, (last_at, outcome) in list(found.items())[:limit]
     )
+
+
+def system_name(conn: sqlite3.Connection, system_id: int) -> str | None:
+    """What a system on one of the maps is called there."""
+    found = conn.execute("SELECT record FROM map_system WHERE id = ? LIMIT 1", (system_id,)).fetchone()
+    return None if found is None else json.loads(found[0]).get("name")
 
 
 def last_sent(conn: sqlite3.Connection, kind: str | None = None) -> Moment:

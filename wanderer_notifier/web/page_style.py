@@ -29,7 +29,7 @@ section.wide{margin-bottom:14px}
 h3{font-size:12px;text-transform:uppercase;letter-spacing:.06em;color:var(--dim);margin:0 0 8px;font-weight:600}
 dl{margin:0}
 dl div{display:flex;justify-content:space-between;gap:12px;padding:3px 0}
-dt{color:var(--dim);overflow-wrap:anywhere}
+dt{color:var(--dim);min-width:42%;overflow-wrap:break-word}
 dd{margin:0;text-align:right;color:var(--bright);font-variant-numeric:tabular-nums;overflow-wrap:anywhere;min-width:0}
 dd small{display:block;color:var(--dim);font-size:12px}
 .pill{display:inline-block;border-radius:999px;padding:0 9px;font-size:13px;font-weight:600;white-space:nowrap}
@@ -41,7 +41,8 @@ table{border-collapse:collapse;width:100%;font-size:14px}
 th{text-align:left;color:var(--dim);font-weight:600;font-size:12px;padding:2px 14px 4px 0}
 td{padding:5px 14px 5px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 td:last-child,th:last-child{padding-right:0}
-td.when{color:var(--dim);white-space:nowrap;font-variant-numeric:tabular-nums}
+td.when{color:var(--dim);white-space:nowrap;width:1%;font-variant-numeric:tabular-nums}
+td.pills{width:1%;white-space:nowrap}
 td.number{text-align:right;color:var(--bright);font-variant-numeric:tabular-nums}th.number{text-align:right}
 .none{color:var(--dim);margin:0}
 footer{color:var(--dim);font-size:13px;padding:4px 2px 16px}

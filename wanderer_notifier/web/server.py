@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from functools import partial
 from typing import cast
 
 import trio
@@ -104,7 +105,7 @@ async def serve(
         await lifespan.wait_for_startup()
         async with trio.open_nursery() as open_ones, trio.open_nursery() as accepting:
             sockets = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
-            accepting.start_soon(lambda: trio.serve_listeners(connection, sockets, handler_nursery=open_ones))
+            accepting.start_soon(partial(trio.serve_listeners, connection, sockets, handler_nursery=open_ones))
             task_status.started()
             try:
                 await stop.wait()
