@@ -194,6 +194,7 @@ def _run(settings: Settings) -> int:
     from wanderer_notifier.app import service  # imported late: the health probe must not load the whole service
     from wanderer_notifier.runtime.notify import ServiceManager
 
+    os.umask(0o077)  # what it writes (database, mirror files, log) is nobody else's to read
     return service.main(settings, ServiceManager.of(os.environ, os.getpid()))
 
 
