@@ -154,7 +154,6 @@ async def test_it_starts_tells_ends_and_remembers(
         assert stat.S_IMODE(database.stat().st_mode) & 0o077 == 0
         second = Container(image, volume, tmp_path)
         containers.append(second)
-        assert second.id != first.id
         async with second.running(image.command, environment) as run:
             assert await healthy(second, environment) < HEALTHY_WITHIN_S
             await world.killfeed.until(lambda feed: any(one.systems for one in feed.joined))
