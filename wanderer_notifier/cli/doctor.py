@@ -22,8 +22,10 @@ from wanderer_notifier.feeds import doctor_kills, doctor_map, doctor_services
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.net.dial import Dial, tcp_dial
 from wanderer_notifier.runtime.logs import Redactor
+from wanderer_notifier.runtime.supervise import describe
 
 ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
+EX_INTERRUPTED = 130
 GROUP_S = 60.0
 """The longest that all questions to one peer may take."""
 LAMPS = {"ok": "  ok  ", "warn": " WARN ", "fail": " FAIL "}
@@ -35,7 +37,10 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """Examine everything; 0 when nothing fails, 1 otherwise."""
     now = lambda: datetime.now(UTC)  # noqa: E731  # the one clock of this command
     dial = tcp_dial(ipv4_only=settings.ipv4_only)
-    groups = trio.run(partial(examine, settings, dial=dial, now=now, test_message=arguments.send_test_message))
+    try:
+        groups = trio.run(partial(examine, settings, dial=dial, now=now, test_message=arguments.send_test_message))
+    except KeyboardInterrupt:
+        return EX_INTERRUPTED
     redact = Redactor(settings.secrets())
     print(redact(in_json(groups) if arguments.json else in_words(groups)))
     return 0 if good(groups) else 1
@@ -197,7 +202,11 @@ def in_json(groups: Mapping[str, list[Finding]]) -> str:
 
 
 async def _bounded(name: str, part: Part, into: list[Finding]) -> None:
+    """Run *part*; whatever goes wrong in it is a finding, so that the others are told all the same."""
     with trio.move_on_after(GROUP_S) as limit:
-        into += await part()
+        try:
+            into += await part()
+        except* Exception as group:
+            into.append(fail(name, f"this check itself failed: {describe(group)}", "please report this"))
     if limit.cancelled_caught:
         into.append(fail(name, f"not finished within {GROUP_S:g} s", "try again; is the network very slow?"))

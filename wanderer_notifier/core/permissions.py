@@ -16,6 +16,9 @@ MENTION_EVERYONE = 1 << 17
 USE_APPLICATION_COMMANDS = 1 << 31
 SEND_MESSAGES_IN_THREADS = 1 << 38
 
+LONGEST = 20
+"""Digits of 64 bits."""
+
 ALL = (1 << 64) - 1
 """Owners and administrators may do everything, what is invented later included."""
 
@@ -102,7 +105,9 @@ def invite_link(application: str, guild: str = "") -> str:
 
 def bits_of(value: object) -> int:
     """Bits as Discord writes them, in a string; 0 for anything else."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else 0
+    if not isinstance(value, str) or len(value) > LONGEST:
+        return 0
+    return int(value) if value.isascii() and value.isdigit() else 0
 
 
 def _apply(bits: int, overwrites: Sequence[Overwrite]) -> int:

@@ -100,7 +100,7 @@ def seat_of(guild: Mapping[str, Any], member: Mapping[str, Any], user: str, *, t
     number = str(guild.get("id"))
     bits = {str(role.get("id")): bits_of(role.get("permissions")) for role in _objects(guild.get("roles"))}
     roles = member.get("roles")
-    own = [role for role in roles if role in bits] if isinstance(roles, list) else []
+    own = [role for role in roles if isinstance(role, str) and role in bits] if isinstance(roles, list) else []
     return Seat(
         user=user,
         guild=number,
