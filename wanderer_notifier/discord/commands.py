@@ -79,22 +79,23 @@ class Commands:
         self._stopping = False
 
     async def run(self, events: trio.MemoryReceiveChannel[GatewayEvent], *, stop: trio.Event) -> None:
-        """Answer what *events* bring until *stop* is set and everybody has their answer, a few seconds later."""
+        """Answer what *events* bring until *stop* is set and everybody has their answer.
+
+        That ends a few seconds later; sooner if the other end of *events* is closed, since then nobody asks any more.
+        """
         async with trio.open_nursery() as work:
             self._work = work
             with trio.CancelScope() as intake:
-                async with trio.open_nursery() as waiting:
-                    waiting.start_soon(_cancel_when, stop, intake)
-                    async for event in events:
-                        self._begin(event)
+                work.start_soon(_cancel_when, stop, intake)
+                async for event in events:
+                    self._begin(event)
+                await stop.wait()
             self._stopping = True
-            while True:
-                try:
-                    self._begin(events.receive_nowait())
-                except (trio.WouldBlock, trio.EndOfChannel):
-                    break
             for act in self._acts:
                 act.deadline = min(act.deadline, trio.current_time() + FAREWELL_S)
+            with trio.move_on_after(FAREWELL_S):
+                async for event in events:
+                    self._begin(event)
             work.cancel_scope.deadline = trio.current_time() + FAREWELL_S + CALL_S
 
     def busy(self, event: GatewayEvent) -> None:

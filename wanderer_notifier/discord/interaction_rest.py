@@ -18,8 +18,8 @@ from wanderer_notifier.net.client import NetError, NotReached, Upstream
 
 TWICE, GONE = frozenset({40060}), frozenset({10062, 10015, 50027})
 """Discord's codes for an interaction that has an answer, and for one that takes none any more (discord.md 2.2)."""
-CALL_S = 2.5
-"""For the first answer: later than that after it came, the interaction is dead anyway."""
+FIRST_S, CALL_S = 1.2, 2.0
+"""For the first answer and its repetition: three seconds after it came the interaction is dead anyway."""
 EDIT_S = 15.0
 LONGEST_WAIT_S = 10.0
 
@@ -44,7 +44,7 @@ class InteractionRest:
     async def callback(self, interaction_id: str, token: str, body: JsonObject) -> Reply:
         """The first answer. Where it may have been lost it is tried once more; that it was there already is success."""
         path = f"/interactions/{interaction_id}/{token}/callback"
-        first = await self._call("POST", path, body, CALL_S)
+        first = await self._call("POST", path, body, FIRST_S)
         if first.kind != "failed":
             return first
         again = await self._call("POST", path, body, CALL_S)
