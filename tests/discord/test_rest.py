@@ -332,3 +332,30 @@ async def test_learns_whatever_limit_the_headers_tell(autojump_clock: MockClock,
             became = await peer.rest.post(MAIN, kill_body(number))
         assert isinstance(became, Accepted)
     assert 429 not in peer.discord.statuses
+
+
+async def test_the_global_gate_opens_though_who_met_it_was_cancelled(autojump_clock: MockClock) -> None:
+    """P30: nobody has to remember to open it."""
+    async with in_memory(make_discord(channels=10)) as peer:
+        peer.discord.fault(faults.limited(3.0, scope="global"), nth=1)
+        done = list[Outcome]()
+
+        async def post(channel: int) -> None:
+            while not isinstance(got := await peer.rest.post(str(int(MAIN) + channel), kill_body(channel)), Accepted):
+                assert isinstance(got, Limited)
+                await trio.sleep(got.wait_s)
+            done.append(got)
+
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as first:
+                async with trio.open_nursery() as meeting:
+                    meeting.start_soon(post, 0)
+                    await peer.discord.until(lambda: peer.discord.statuses[429] == 1)
+                    first.cancel()
+            asked, began = len(peer.discord.journal), trio.current_time()
+            for channel in range(1, 10):
+                nursery.start_soon(post, channel)
+            await trio.sleep(2.5)
+            assert len(peer.discord.journal) == asked
+        assert len(done) == 9
+        assert trio.current_time() - began < 5

@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import logging
 import sqlite3
 from functools import partial
 from typing import Any
 
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock
 
-from tests.discord.gateway_stage import GUILD, HOST, OPS, OTHER_HOST, PILOT, PORT, SCOUT, Stage, stage
+from tests.discord.gateway_stage import GUILD, HOST, OPS, OTHER_HOST, PILOT, PORT, SCOUT, Stage, inline, stage
+from tests.discord.peer import TOKEN
 from wanderer_notifier.sim.faults import status
 from wanderer_notifier.sim.gateway_faults import (
     Close,
@@ -35,6 +38,7 @@ from wanderer_notifier.sim.gateway_faults import (
 )
 from wanderer_notifier.state.gateway import SESSION
 from wanderer_notifier.state.memory import get_meta, set_meta
+from wanderer_notifier.state.store import Store
 
 
 async def live(at: Stage, *, stable: bool = False) -> trio.CancelScope:
@@ -773,6 +777,43 @@ async def test_without_voice_only_the_guilds_intent_is_asked_for(autojump_clock:
         await live(at)
         (login,) = [one for one in at.gateway.journal.frames("in") if one.op == 2]
         assert login.data["intents"] == 1
+
+
+async def test_no_log_line_holds_a_token_or_a_session(autojump_clock: MockClock) -> None:  # P77
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    try:
+        with structlog.testing.capture_logs() as lines:
+            async with stage() as at:
+                await live(at, stable=True)
+                (session,) = at.gateway.sessions
+                at.interaction(1)
+                for action in (op7(), truncated_json(), reserved_opcode(), Close(4000), Hold(), invalid_session(False)):
+                    at.gateway.suffer(action)
+                    await trio.sleep(150)
+                    await at.until_live(120)
+                at.gateway.close_all(4004)
+                await at.until(lambda: at.part.state == "failed", 60)
+    finally:
+        structlog.configure(wrapper_class=before)
+    told = repr(lines)
+    assert len(lines) > 10
+    assert TOKEN not in told
+    assert session not in told
+    assert "test-interaction" not in told
+
+
+async def test_two_clients_on_one_token_do_not_fight(autojump_clock: MockClock) -> None:  # P28
+    async with stage() as at:
+        await live(at, stable=True)
+        at.store = Store.open(":memory:", run=inline)  # another machine, which knows nothing of the first
+        await at.start()
+        await trio.sleep(600)
+        assert at.count("identify") == 2
+        assert len(at.gateway.live) == 2
+        data = at.interaction(1)
+        await trio.sleep(1)
+        assert at.drain() == [data["id"], data["id"]]  # both hear it: only the lock keeps a second copy away
 
 
 async def test_thousands_of_reconnects_leave_nothing_behind(gateway_seeds: int, autojump_clock: MockClock) -> None:
