@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,13 @@ class Service:
 
 
 @asynccontextmanager
-async def running(environment: Mapping[str, str], data_dir: Path, *arguments: str) -> AsyncIterator[Service]:
-    """The service with exactly *environment* (plus what a process needs), its state in *data_dir*."""
+async def running(
+    environment: Mapping[str, str], data_dir: Path, *arguments: str, inside: Sequence[str] = ()
+) -> AsyncIterator[Service]:
+    """The service with exactly *environment* (plus what a process needs), its state in *data_dir*.
+
+    *inside* is a command that starts it, such as one that makes namespaces.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir.parent / f"{data_dir.name}.log"
     env = {
@@ -81,7 +87,7 @@ async def running(environment: Mapping[str, str], data_dir: Path, *arguments: st
     offset = log.stat().st_size if log.exists() else 0
     with log.open("ab") as out:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "wanderer_notifier", *(arguments or ("run",))],
+            [*inside, sys.executable, "-m", "wanderer_notifier", *(arguments or ("run",))],
             env=env,
             cwd=data_dir,
             stdin=subprocess.DEVNULL,
@@ -104,3 +110,17 @@ async def until(state: Callable[[], object], what: str, seconds: float = 30.0) -
         if trio.current_time() > deadline:
             raise AssertionError(f"never happened within {seconds:g} s: {what}")
         await trio.sleep(0.02)
+
+
+def forget_crashes(data_dir: Path) -> None:
+    """Let the next start not know how often the service was killed, since after three times it rests a minute."""
+    database = data_dir / "notifier.db"
+    if not database.exists():
+        return
+    conn = sqlite3.connect(database, isolation_level=None)
+    try:
+        conn.execute("DELETE FROM meta WHERE name = 'unclean_starts'")
+    except sqlite3.OperationalError:  # killed before there was a table
+        pass
+    finally:
+        conn.close()

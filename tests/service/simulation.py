@@ -15,6 +15,7 @@ import trio
 from attrs import define
 from trio.testing import MockClock
 
+from tests.service.harness import forget_crashes
 from wanderer_notifier.app import service
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
@@ -95,6 +96,7 @@ async def _play(seed: int, folder: Path) -> Story:
             for _ in range(rng.randint(1, 5)):
                 await live(trio.current_time() + rng.uniform(0.0, 40.0))
                 story.crashes += 1
+                forget_crashes(folder)
                 await trio.sleep(rng.choice((0.0, 1.0, rng.uniform(0, 60))))
             await live(trio.current_time() + PATIENCE_S)
 

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 import trio
 
-from tests.service.harness import running
+from tests.service.harness import forget_crashes, running
 from wanderer_notifier.sim.discord import Discord
 from wanderer_notifier.sim.faults import cut, limited, slow, status
 from wanderer_notifier.sim.killmails import Inventor
@@ -80,6 +80,7 @@ async def test_every_kill_is_told_exactly_once_though_the_service_is_killed_agai
                 await trio.sleep(rng.uniform(0.3, 1.9))
                 service.kill()
                 await service.process.wait()
+            forget_crashes(tmp_path / "priv")
         async with running(world.environment(), tmp_path / "priv") as last:
             with trio.fail_after(120):
                 await discord.until(lambda: len(expected) == KILLS and len(told(discord)) == KILLS)

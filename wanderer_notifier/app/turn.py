@@ -58,7 +58,7 @@ async def _taken(
         log.warning("standby", reason=str(error), waits_s=patience_s)
     # Waiting is what a standby is for: the service manager must not take it for a start that failed.
     seams.manager.tell("READY=1", "STATUS=standby: another copy works")
-    lock: Lock | None = None
+    became: Lock | Taken | None = None
     with trio.CancelScope() as asked:
         async with trio.open_nursery() as side:
             if seams.signals:
@@ -68,21 +68,24 @@ async def _taken(
             side.start_soon(seams.manager.reassure, lambda: True)
             if seams.web:
                 side.start_soon(_probes, settings)
-            lock = await _patiently(take, patience_s)
-            side.cancel_scope.cancel(reason="our turn")
-    if lock is not None:
+            became = await _patiently(take, patience_s)
+            side.cancel_scope.cancel(reason="waited enough")
+    if isinstance(became, Taken):
+        raise became
+    if became is not None:
         log.warning("standby_over", note="the other copy has ended; this one works now")
-    return lock
+    return became
 
 
-async def _patiently(take: Callable[[], Lock], patience_s: float | None) -> Lock:
+async def _patiently(take: Callable[[], Lock], patience_s: float | None) -> Lock | Taken:
+    """The lock, or why it could not be had in time: as a value, since a nursery would wrap the error."""
     began = trio.current_time()
     while True:
         try:
             return take()
-        except Taken:
+        except Taken as error:
             if patience_s is not None and trio.current_time() - began >= patience_s:
-                raise
+                return error
         await trio.sleep(LOOK_S)
 
 

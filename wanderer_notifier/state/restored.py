@@ -17,7 +17,8 @@ _AS_OF, _UNTIL = "restored_as_of", "restored_doubt_until"
 def mark(conn: sqlite3.Connection, as_of: datetime) -> None:
     """Note in a copy that it takes the place of a database it does not equal any more; *as_of*: what it knows."""
     set_meta(conn, _AS_OF, as_of.astimezone(UTC).isoformat())
-    conn.execute("DELETE FROM meta WHERE name = ?", (_UNTIL,))
+    # A copy is made of a running service, which did not crash for that.
+    conn.execute("DELETE FROM meta WHERE name IN (?, 'running_since', 'unclean_starts')", (_UNTIL,))
     conn.execute(
         """
         UPDATE outbox SET state = 'queued', next_at = 0, first_unknown_at = coalesce(first_unknown_at, begun_at, ?)
