@@ -148,3 +148,21 @@ async def test_refuses_what_makes_no_sense(remote: Remote, name: str, arguments:
     assert await remote(name, **arguments) == status
     assert (await remote.client.post(remote.world.url("control", path="/kill"), content=b"{")).status_code == 400
     assert (await remote.client.post(remote.world.url("control", path="/kill"), content=b"[]")).status_code == 400
+
+
+async def test_users_type_commands_and_their_answers_are_told(remote: Remote) -> None:
+    discord = remote.world.discord
+    assert await remote("invoke", command="notifier status", user="1180000000000000041") == 400  # not registered
+    asked = await remote("invoke", command="notifier status", user="1180000000000000041", check=False)
+    interaction = discord.interactions.log[-1]
+    path = f"/api/v10/interactions/{interaction.id}/{interaction.token}/callback"
+    body = {"type": 4, "data": {"content": "fine", "flags": 64}}
+    assert (await remote.client.post(remote.world.url("discord", path=path), json=body)).status_code == 204
+    (told,) = await remote("answers", id=asked["id"])
+    assert (told["command"], told["loading"], told["shown"][0]["content"]) == ("notifier status", False, "fine")
+
+
+async def test_the_gateway_can_be_troubled(remote: Remote) -> None:
+    assert await remote("upstream", upstream="gateway", method="outage", arguments={"on": True}) == {"result": None}
+    assert remote.world.discord.guild.unavailable
+    assert await remote("upstream", upstream="gateway", method="dispatch") == 400

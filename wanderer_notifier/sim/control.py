@@ -34,8 +34,12 @@ KILLFEED_FAULTS = """
 crash_channels close_all cut_all restart stall stall_heartbeats delay_join drop_replies refuse_upgrades
 """
 MAP_FAULTS = "cut_streams restart stall fail_rest empty_lists"
-UPSTREAM_FAULTS = {"killfeed": KILLFEED_FAULTS.split(), "maps": MAP_FAULTS.split()}
-"""The methods of the two feeds that a caller may use."""
+GATEWAY = """
+op7 invalid_session close_all cut_all stall_acks request_beat ping forget_sessions brick outage kick_bot invite_bot
+voice_join voice_leave
+"""
+UPSTREAM_FAULTS = {"killfeed": KILLFEED_FAULTS.split(), "maps": MAP_FAULTS.split(), "gateway": GATEWAY.split()}
+"""The methods of the feeds and of Discord's gateway that a caller may use."""
 
 POST = "POST /channels/{c}/messages"
 
@@ -68,6 +72,8 @@ class Control:
             "permission": self._permission,
             "revive": self._revive,
             "upstream": self._upstream,
+            "invoke": self._invoke,
+            "answers": self._answers,
             "messages": self._messages,
             "counts": self._counts,
             "environment": self._environment,
@@ -166,11 +172,19 @@ class Control:
         return {}
 
     def _upstream(self, arguments: JsonObject) -> object:
-        """Trouble with a feed: `killfeed` or `maps`, one of its fault methods, and that method's arguments."""
+        """Trouble with `killfeed`, `maps` or `gateway`: one of its methods above, and that method's arguments."""
         target, method = arguments["upstream"], arguments["method"]
         if method not in UPSTREAM_FAULTS[target]:
             raise LookupError(f"{target} cannot {method}")
-        return {"result": getattr(getattr(self._world, target), method)(**arguments.get("arguments", {}))}
+        owner = self._world.discord.gateway if target == "gateway" else getattr(self._world, target)
+        return {"result": getattr(owner, method)(**arguments.get("arguments", {}))}
+
+    def _invoke(self, arguments: JsonObject) -> object:
+        """Let a user send a slash command (arguments of `Interactions.invoke`)."""
+        try:
+            return {"id": self._world.discord.interactions.invoke(**arguments).id}
+        except PermissionError as error:
+            raise ValueError(str(error)) from error
 
     # --- what can be seen -------------------------------------------------------------------------------------------
 
@@ -179,6 +193,14 @@ class Control:
         discord = self._world.discord
         channels = [arguments["channel"]] if "channel" in arguments else list(discord.guild.channels)
         return {channel: [_told(one) for one in discord.messages(channel)] for channel in channels}
+
+    def _answers(self, arguments: JsonObject) -> object:
+        """What users see in answer to their commands, oldest first; or only that of the interaction `id`."""
+        asked = [one for one in self._world.discord.interactions.log if arguments.get("id") in (None, one.id)]
+        return [
+            {"id": one.id, "command": one.command, "loading": one.loading, "shown": [_told(each) for each in one.shown]}
+            for one in asked
+        ]
 
     async def _wait(self, arguments: JsonObject) -> object:
         """Wait until `channel` (default: all together) holds `count` messages or the killfeed has `joined` channels."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
-from attrs import frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection
-from wsproto.frame_protocol import CloseReason
 
 from wanderer_notifier.sim.discord_routes import page
 from wanderer_notifier.sim.gateway_faults import (
@@ -32,6 +29,7 @@ from wanderer_notifier.sim.gateway_journal import Beat, Entry
 from wanderer_notifier.sim.gateway_login import presence_is_wrong
 from wanderer_notifier.sim.gateway_session import Dispatch, Session
 from wanderer_notifier.sim.gateway_tap import Tap
+from wanderer_notifier.sim.gateway_writer import Bye, Cut, Garbage, Item, Writer
 from wanderer_notifier.sim.http import Exchange
 
 if TYPE_CHECKING:
@@ -52,30 +50,7 @@ LOST = 1006
 """Stands for a connection that was reset."""
 
 LOGIN_S = 30.0
-GOODBYE_S = 2.0
-WAITING = 500_000
-"""Frames that may wait for a slow client before it is cut."""
-
 RECORDED_OPS = (4, 8, 31, 43)
-
-
-@frozen
-class _Bye:
-    code: int | None
-    keep_tcp: bool = False
-
-
-@frozen
-class _Cut:
-    pass
-
-
-@frozen
-class _Garbage:
-    text: str
-
-
-_Item: TypeAlias = str | Dispatch | Wire | Drip | _Bye | _Cut | _Garbage
 
 
 class Connection:
@@ -97,9 +72,13 @@ class Connection:
         self._gateway = gateway
         self._exchange = exchange
         self._journal = gateway.journal
-        self._out, self._queue = trio.open_memory_channel[_Item](WAITING + 1)
         self._end = trio.Event()
-        self._zlib = zlib.compressobj() if self.query.get("compress") == "zlib-stream" else None
+        self._writer = Writer(
+            compress=self.query.get("compress") == "zlib-stream",
+            pieces=lambda: gateway.zlib_pieces,
+            note=self._note,
+            hang_up=self._hang_up,
+        )
         self._sent_at: deque[float] = deque()
         self._interval = gateway.heartbeat_s
         self._due = 0.0
@@ -123,12 +102,12 @@ class Connection:
 
     def garbage(self, dispatch: Dispatch) -> None:
         """Queue a dispatch that breaks on the way."""
-        self._push(_Garbage(dispatch.text))
+        self._push(Garbage(dispatch.text))
 
     def close(self, code: int | None, *, keep_tcp: bool = False) -> None:
         """Say goodbye after what is queued; None for no code."""
         if self.closing is None:
-            self._push(_Bye(code, keep_tcp))
+            self._push(Bye(code, keep_tcp))
             self.closing = code or 0
             if code in ENDS_SESSION:
                 self._leave(lost=True)
@@ -144,16 +123,15 @@ class Connection:
         else:
             act()
 
-    def cut(self, *, after_queue: bool = False) -> None:
-        """Reset the TCP connection, now or after what is queued."""
-        if after_queue:
-            self._push(_Cut())
-        elif not self._end.is_set():
-            self.closing = LOST
-            self._journal.sent_codes[LOST] += 1
-            self._note("bye", code=LOST)
+    def cut(self) -> None:
+        """Reset the TCP connection; what is on the way is lost."""
+        if not self._end.is_set():
+            self._break()
             self._exchange.abort()
-            self._end.set()
+
+    def cut_after_queue(self) -> None:
+        """End the TCP connection after what is queued, without a close frame."""
+        self._push(Cut())
 
     def suffer(self, action: Action) -> None:
         """Let a misfortune happen that needs no frame to be due; raises `ValueError` for one that does."""
@@ -222,65 +200,15 @@ class Connection:
         except ConnectionClosed as closed:
             code = closed.reason.code if closed.reason else 1006
             if self.closing is None:
-                self._journal.close_codes[code] += 1
                 self._note("closed", code=code)
                 # These two say that the client really leaves (discord.md 1.8).
                 self._leave(lost=code in (1000, 1001))
         self._end.set()
 
     async def _write(self, ws: WebSocketConnection) -> None:
-        try:
-            async for item in self._queue:
-                match item:
-                    case str():
-                        await self._transmit(ws, item)
-                    case Dispatch():
-                        self._journal.dispatched[item.event] += 1
-                        await self._transmit(ws, item.text)
-                        self._note("out", op=0, event=item.event, seq=item.seq)
-                    case Wire():
-                        await self.tap.inject(item.data)
-                    case Drip():
-                        self.tap.drip_s = item.seconds
-                    case _Garbage():
-                        await self._break(ws, item.text)
-                    case _Cut():
-                        self.cut()
-                    case _Bye():
-                        await self._say_goodbye(ws, item)
-        except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the reader tells
-
-    async def _transmit(self, ws: WebSocketConnection, text: str) -> None:
-        if text.startswith('{"op":') and text[6] != "0":
-            payload = json.loads(text)
-            self._note("out", op=payload["op"], data=payload["d"] if payload["op"] == 9 else None)
-        if self._zlib is None:
-            await ws.send_message(text)
-            return
-        packed = self._zlib.compress(text.encode()) + self._zlib.flush(zlib.Z_SYNC_FLUSH)
-        pieces = self._gateway.zlib_pieces
-        size = max(1, -(-len(packed) // pieces))
-        for start in range(0, len(packed), size):
-            await ws.send_message(packed[start : start + size])
-
-    async def _break(self, ws: WebSocketConnection, text: str) -> None:
-        if self._zlib is None:
-            await ws.send_message(text[: len(text) // 2])
-        else:
-            await ws.send_message(b"\xff\x00corrupt\x00\x00\xff\xff")
-
-    async def _say_goodbye(self, ws: WebSocketConnection, bye: _Bye) -> None:
-        self._journal.sent_codes[bye.code] += 1
-        self._note("bye", code=bye.code)
-        if bye.keep_tcp:
-            await self.tap.inject(frame(8, b"" if bye.code is None else bye.code.to_bytes(2, "big")))
-            self.tap.held = True
-            self._gateway.notify()
-            return
-        with trio.move_on_after(GOODBYE_S):
-            await ws.aclose(CloseReason.NO_STATUS_RCVD if bye.code is None else bye.code)
-        self._end.set()
+        await self._writer.run(ws, self.tap)
+        if self.closing is not None:
+            self._end.set()
 
     async def _watch_login(self) -> None:
         self._login.deadline = trio.current_time() + LOGIN_S
@@ -398,6 +326,15 @@ class Connection:
         self.session.presence = data
         self._journal.presences.append(data)
 
+    async def _hang_up(self) -> None:
+        self._break()
+        await self._exchange.hang_up()
+
+    def _break(self) -> None:
+        self.closing = LOST
+        self._note("bye", code=LOST)
+        self._end.set()
+
     def _put_tap(self, stream: trio.abc.Stream) -> Tap:
         self.tap = Tap(stream)
         self.tap.ignores_close = self._gateway.ignore_closes
@@ -429,13 +366,11 @@ class Connection:
         if session is not None:
             self._gateway.release(session, self, lost=lost)
 
-    def _push(self, item: _Item) -> None:
+    def _push(self, item: Item) -> None:
         if self.closing is not None or self._end.is_set():
             return
-        if self._queue.statistics().current_buffer_used >= WAITING:
+        if not self._writer.put(item):
             self.cut()
-        else:
-            self._out.send_nowait(item)
 
     def _note(self, kind: Any, **fields: Any) -> None:
         self._journal.note(Entry(at=trio.current_time(), connection=self.number, kind=kind, **fields))

@@ -64,8 +64,15 @@ class Journal:
     presences: deque[JsonObject] = Factory(lambda: deque(maxlen=1000))
 
     def note(self, entry: Entry) -> None:
-        """Remember one entry."""
+        """Remember one entry, and count it where that is kept."""
         self.entries.append(entry)
+        match entry.kind:
+            case "bye":
+                self.sent_codes[entry.code] += 1
+            case "closed" if entry.code is not None:
+                self.close_codes[entry.code] += 1
+            case "out" if entry.event is not None:
+                self.dispatched[entry.event] += 1
 
     def frames(self, kind: str = "in", *, connection: int | None = None) -> list[Entry]:
         """The frames of one direction, oldest first."""
