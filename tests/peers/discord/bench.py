@@ -17,7 +17,7 @@ from typing import Any
 import trio
 from attrs import frozen
 
-from tests.peers.discord.installing import python_with_libraries
+from tests.peers.discord.installing import Unavailable, python_with_libraries
 from wanderer_notifier.sim.discord_guild import Role
 from wanderer_notifier.sim.discord_messages import Channel
 from wanderer_notifier.sim.http import serve_tcp
@@ -147,9 +147,12 @@ async def measure(client: str, command: list[str]) -> Numbers:
 
 async def main(only: list[str]) -> None:
     """Measure one client after the other."""
-    libraries = python_with_libraries()
     clients = {"ours": [sys.executable, "-m", "tests.peers.discord.bench_ours"]}
-    if libraries is not None:
+    try:
+        libraries = python_with_libraries()
+    except Unavailable as missing:
+        print(f"only ours is measured: {missing}")
+    else:
         clients["discord.py"] = [libraries, str(HERE / "bench_discord_py.py")]
         clients["hikari"] = [libraries, str(HERE / "bench_hikari.py")]
     heads = ("to READY", "to its guild", "dispatches/s", "CPU each", "op 7 to RESUMED", "in a storm", "RSS")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers.discord import installing
+from tests.peers.discord.installing import Unavailable, node_with_library, python_with_libraries
 
 
 @pytest.fixture(scope="session")
-def python_libraries() -> str | None:
-    """The interpreter that has discord.py and hikari; None where they are not to be had."""
-    return installing.python_with_libraries()
-
-
-@pytest.fixture(scope="session")
-def node_library() -> str | None:
-    """Node with discord.js; None where it is not to be had."""
-    return installing.node_with_library()
+def interpreters() -> dict[str, str | Unavailable]:
+    """What runs each library's script, or why it is not to be had."""
+    found: dict[str, str | Unavailable] = {}
+    for get, libraries in ((python_with_libraries, ("discord_py", "hikari")), (node_with_library, ("discord_js",))):
+        try:
+            got: str | Unavailable = get()
+        except Unavailable as missing:
+            got = missing
+        found |= dict.fromkeys(libraries, got)
+    return found

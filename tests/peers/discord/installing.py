@@ -12,12 +12,14 @@ ENVIRONMENT = HERE.parents[2] / ".venv" / "peers" / "discord"
 """Not beside the tests, where the linters would read it."""
 
 INSTALL_S = 150.0
-NOT_TRIED = "the fake Discord is not tried with it"
 
 
-def python_with_libraries() -> str | None:
-    """The interpreter of an environment with discord.py and hikari, installed if need be; None, with the reason
-    printed, where they are not to be had."""
+class Unavailable(Exception):
+    """A library is not to be had here, and why."""
+
+
+def python_with_libraries() -> str:
+    """The interpreter of an environment with discord.py and hikari, installed if need be; raises `Unavailable`."""
     lock, environment = HERE / "requirements.lock", ENVIRONMENT
     python, stamp = environment / "bin" / "python", environment / "installed"
     if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
@@ -26,34 +28,29 @@ def python_with_libraries() -> str | None:
         shutil.rmtree(environment)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     for command in ([sys.executable, "-m", "venv", str(environment)], [*install, "-r", str(lock)]):
-        if not _run(command, "discord.py and hikari"):
-            return None
+        _run(command, "discord.py and hikari")
     stamp.write_bytes(lock.read_bytes())
     return str(python)
 
 
-def node_with_library() -> str | None:
-    """Node, with discord.js installed beside the scripts; None, with the reason printed, where that cannot be had."""
+def node_with_library() -> str:
+    """Node, with discord.js installed beside the scripts if need be; raises `Unavailable`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        print(f"discord.js: node and npm are not installed: {NOT_TRIED}")
-        return None
+        raise Unavailable("discord.js: node and npm are not installed")
     installed, lock = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return node
-    if not _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "discord.js"):
-        return None
+    _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "discord.js")
     installed.touch()
     return node
 
 
-def _run(command: list[str], what: str) -> bool:
+def _run(command: list[str], what: str) -> None:
     try:
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     except (subprocess.TimeoutExpired, OSError) as error:
-        print(f"{what}: {error}: {NOT_TRIED}")
-        return False
+        raise Unavailable(f"{what}: {error}") from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        print(f"{what}: not installed ({reason[:200]}): {NOT_TRIED}")
-    return done.returncode == 0
+        raise Unavailable(f"{what} could not be installed: {reason[:200]}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.peers.discord.installing import Unavailable
 from tests.peers.discord.playing import LINES, SCRIPTS, Visit, visits
 
 pytestmark = pytest.mark.timeout(420)  # the first test installs the packages and lets all three play
@@ -17,16 +18,17 @@ LIBRARIES = list(SCRIPTS)
 
 
 @pytest.fixture(scope="session")
-def played(python_libraries: str | None, node_library: str | None) -> dict[str, Visit]:
+def played(interpreters: dict[str, str | Unavailable]) -> dict[str, Visit]:
     """The visits of the libraries that can be had."""
-    interpreters = {"discord_py": python_libraries, "hikari": python_libraries, "discord_js": node_library}
-    return trio.run(visits, {name: path for name, path in interpreters.items() if path is not None})
+    return trio.run(visits, {name: path for name, path in interpreters.items() if isinstance(path, str)})
 
 
 @pytest.fixture(params=LIBRARIES)
-def visit(request: pytest.FixtureRequest, played: dict[str, Visit]) -> Visit:
+def visit(
+    request: pytest.FixtureRequest, interpreters: dict[str, str | Unavailable], played: dict[str, Visit]
+) -> Visit:
     if request.param not in played:
-        pytest.skip(f"{request.param} could not be installed: the fake Discord is not tried with it")
+        pytest.skip(f"the fake Discord is not tried with {request.param}: {interpreters[request.param]}")
     return played[request.param]
 
 
