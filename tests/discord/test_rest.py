@@ -359,3 +359,14 @@ async def test_the_global_gate_opens_though_who_met_it_was_cancelled(autojump_cl
             assert len(peer.discord.journal) == asked
         assert len(done) == 9
         assert trio.current_time() - began < 5
+
+
+async def test_a_body_that_says_nothing_of_mentions_pings_nobody(autojump_clock: MockClock, peer: Peer) -> None:
+    """P78: left out, Discord would ping whoever the text names, in an edit as well."""
+    text = "<@700000000000000031> @everyone <@&700000000000000041>"
+    became = await peer.rest.post(MAIN, {"content": text})
+    assert isinstance(became, Accepted)
+    assert peer.discord.messages(MAIN)[0].pinged == ()
+    assert isinstance(await peer.rest.edit(MAIN, became.message_id, {"content": f"{text}!"}), Accepted)
+    (message,) = peer.discord.messages(MAIN)
+    assert (message.content, message.pinged) == (f"{text}!", ())

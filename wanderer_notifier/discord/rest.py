@@ -44,6 +44,8 @@ PATIENCE_S = 5.5
 CALL_S = 24.0
 """The longest call; with the patience above a post ends within 30 s (cases.md D03)."""
 PAGE, PAGES = 50, 4
+QUIET: JsonObject = {"allowed_mentions": {"parse": []}}
+"""Left out, Discord would ping whoever the text names, in an edit as well (P78)."""
 MARGIN = timedelta(seconds=5)
 """How much older than the attempt a message may seem: clocks differ a little even when set by NTP."""
 
@@ -96,7 +98,7 @@ class DiscordRest:
     async def post(self, channel: str, body: JsonObject) -> Outcome:
         """One attempt to post *body*; ends within 30 s with what became of it, whatever happens on the way."""
         try:
-            body = sendable(body)
+            body = sendable({**QUIET, **body})
         except ValueError as error:
             return Rejected(f"cannot be written as JSON: {error}")
         try:
@@ -120,7 +122,7 @@ class DiscordRest:
         Nobody is notified by an edit, yet a mention in it stays one only while *body* allows it.
         """
         try:
-            body = sendable({"content": None, "embeds": [], **body})  # what is left out would stay as it was
+            body = sendable({"content": None, "embeds": [], **QUIET, **body})  # what is left out would stay as it was
         except ValueError as error:
             return Rejected(f"cannot be written as JSON: {error}")
         path = f"/channels/{channel}/messages/{message_id}"
