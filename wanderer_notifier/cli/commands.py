@@ -20,6 +20,7 @@ from wanderer_notifier import __version__
 from wanderer_notifier.config.load import ConfigError, load
 from wanderer_notifier.config.report import check_config
 from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.config.sources import collect
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -212,8 +213,11 @@ def _verify(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _health(environ: Mapping[str, str], *, ready: bool) -> int:
     """Ask the probe on this machine; prints its words; 0 if it said yes, else 1."""
-    port = environ.get("PORT", "").strip() or environ.get("WANDERER_PORT", "").strip() or "4000"
-    url = f"http://127.0.0.1:{port}{'/ready' if ready else '/health'}"
+    found = collect(environ, Path.cwd()).found  # as the service reads them, a .env included
+    port = next((found[name].value for name in ("PORT", "WANDERER_PORT") if name in found), "4000")
+    bound = found["BIND_ADDRESS"].value if "BIND_ADDRESS" in found else "::"
+    host = "127.0.0.1" if bound in ("::", "0.0.0.0") else f"[{bound}]" if ":" in bound else bound  # noqa: S104
+    url = f"http://{host}:{port}{'/ready' if ready else '/health'}"
     try:
         with urllib.request.urlopen(url, timeout=HEALTH_TIMEOUT_S) as response:  # loopback http only
             body, good = response.read(65536), True
