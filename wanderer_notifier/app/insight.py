@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import trio
+from prometheus_client import Gauge
+from prometheus_client.samples import Sample
 
 from wanderer_notifier.app.chronicle import Chronicle
 from wanderer_notifier.app.lifetime import Lifetime, totals
@@ -77,7 +79,7 @@ class Insight:
             links=self.chronicle.links(parts, self._pings()),
             recent=self.chronicle.recent(),
             tasks=tuple(self._tasks),
-            lookups=totals(metrics.lookups, "result") | {"entries": self._entries()},
+            lookups=totals(metrics.lookups, "result") | {"entries": int(_samples(metrics.lookup_entries)[0].value)},
             skipped=totals(metrics.kills_skipped, "reason"),
             collections=sum(one["collections"] for one in collected),
             collected=sum(one["collected"] for one in collected),
@@ -95,18 +97,19 @@ class Insight:
         for kind, count in total.sent.items():
             metrics.lifetime.labels(f"sent_{kind}").set(count)
 
-    def _entries(self) -> int:
-        return int(self._metrics.registry.get_sample_value("notifier_lookup_entries") or 0)
-
     def _pings(self) -> Mapping[str, float]:
         """Seconds there and back, by component; a feed is labelled `kills:systems`, its part `killmail_stream:…`."""
-        found = {}
-        for family in self._metrics.feed_round_trip.collect():
-            for sample in family.samples:
-                found[sample.labels["feed"].replace("kills:", "killmail_stream:", 1)] = sample.value
-        if gateway := self._metrics.registry.get_sample_value("notifier_gateway_round_trip_seconds"):
+        found = {
+            sample.labels["feed"].replace("kills:", "killmail_stream:", 1): sample.value
+            for sample in _samples(self._metrics.feed_round_trip)
+        }
+        if gateway := _samples(self._metrics.gateway_round_trip)[0].value:
             found["discord_gateway"] = gateway
         return found
+
+
+def _samples(gauge: Gauge) -> Sequence[Sample]:
+    return [sample for family in gauge.collect() for sample in family.samples]
 
 
 def _open_files() -> int | None:

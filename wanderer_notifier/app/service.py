@@ -12,11 +12,14 @@ from functools import partial
 
 import structlog
 import trio
+from attrs import evolve
 
 from wanderer_notifier import __version__
 from wanderer_notifier.app.alerts import make_alerts
+from wanderer_notifier.app.commanding import Commanding
 from wanderer_notifier.app.enrichment import Enrichment
 from wanderer_notifier.app.gateway import LiveDiscord
+from wanderer_notifier.app.helm import Helm
 from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start, tick
 from wanderer_notifier.app.insight import Insight
 from wanderer_notifier.app.seams import Seams
@@ -38,6 +41,7 @@ from wanderer_notifier.feeds.kill_rest import KillRest
 from wanderer_notifier.feeds.kills import follow_kills
 from wanderer_notifier.feeds.license import Licence
 from wanderer_notifier.feeds.maps import MapSource, follow_map
+from wanderer_notifier.feeds.universe_search import find_system
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.net.dial import Dial
 from wanderer_notifier.runtime import logs
@@ -163,6 +167,15 @@ class _Service:
         self.known: Watch[Tracking] = Watch(Tracking())
         self.systems: Watch[frozenset[int]] = Watch(frozenset())
         self.characters: Watch[frozenset[int]] = Watch(frozenset())
+        self.helm = Helm(
+            store,
+            settings.rules,
+            self.known,
+            folder=settings.data_dir,
+            part=self.health.component("data_dir:files"),
+            now=self.now,
+            run=seams.store_run,
+        )
         enforced = settings.license.enforcement == "documented"
         self.licence = self._licence()
         self.rich = RichLimit(self.licence.state, enforced=enforced)
@@ -213,7 +226,7 @@ class _Service:
         arrivals_in, arrivals_out = trio.open_memory_channel[Arrival](ARRIVALS)
         pipeline = Pipeline(
             self.store,
-            lambda: settings.rules,
+            lambda: self.helm.rules,
             self.known,
             first_start=self.first_start,
             cursors=self.cursors,
@@ -226,6 +239,23 @@ class _Service:
             bodiless=enrichment.bodies.wake,
             lines=self.insight.lines,
             voice=live.listening,
+        )
+        commanding = Commanding(
+            settings,
+            self.store,
+            self.helm,
+            live,
+            rest,
+            search=partial(find_system, enrichment.esi),
+            known=self.known,
+            health=self.health,
+            metrics=self.metrics,
+            licence=self.licence.state,
+            uptime_s=lambda: trio.current_time() - self.vitals.started_s,
+            user_agent=identify("", __version__, ABOUT)["user-agent"],
+            dial=self.dial,
+            now=self.now,
+            roll=self.roll,
         )
         self.alerts = make_alerts(
             settings,
@@ -264,6 +294,8 @@ class _Service:
                         self.insight.lifetime.save,
                     )
                     side.start_soon(self._follow_known)
+                    side.start_soon(self._follow_steering)
+                    side.start_soon(self.helm.run, name="steering")
                     side.start_soon(self.insight.summarise)
                     side.start_soon(enrichment.run)
                     side.start_soon(self.licence.run, name="licence")
@@ -274,6 +306,7 @@ class _Service:
                     self.seams.manager.tell("READY=1", f"STATUS=web port {port}")
                     async with trio.open_nursery() as work:
                         work.start_soon(self._essential, "delivery", partial(delivery.run, stop=drained))
+                        work.start_soon(partial(commanding.run, stop=ending.asked), name="commands")
                         work.start_soon(self._run_feeds, intake, arrivals_in, map_api, kill_api, pipeline)
                         self.vitals.running = True
                         await self._essential("pipeline", partial(pipeline.run, arrivals_out))
@@ -282,6 +315,7 @@ class _Service:
                 web_stop.set()
         finally:
             with trio.CancelScope(shield=True):
+                await commanding.aclose()
                 await enrichment.aclose()
                 await self.licence.aclose()
                 await self.alerts.aclose()
@@ -305,6 +339,7 @@ class _Service:
         slugs = {each.slug for each in self.settings.rules.maps}
         stored = memory.load_tracking(conn)
         self.known.set(Tracking(maps={slug: state for slug, state in stored.maps.items() if slug in slugs}))
+        self.helm.load(conn)
         self._publish_wanted(self.known.value)
         self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in slugs}
         self.feed_marks = complete_until(conn)
@@ -388,7 +423,7 @@ class _Service:
             web_stop,
             self.settings.web,
             self.store,
-            snapshot=self._snapshot,
+            snapshot=lambda: self._snapshot(self.insight),
             insight=self.insight,
             metrics=self.metrics,
             redact=self.redact,
@@ -476,8 +511,16 @@ class _Service:
             seen = await self.known.wait_change(seen)
             self._publish_wanted(seen)
 
+    async def _follow_steering(self) -> None:
+        """The same for what members track by command."""
+        seen = self.helm.steering.value
+        while True:
+            seen = await self.helm.steering.wait_change(seen)
+            self._publish_wanted(self.known.value)
+
     def _publish_wanted(self, known: Tracking) -> None:
-        self.systems.set(known.system_ids() if self.settings.system_tracking else frozenset())
+        tracked = known.system_ids() | frozenset(self.helm.rules.extra_systems)
+        self.systems.set(tracked if self.settings.system_tracking else frozenset())
         self.characters.set(known.character_ids() if self.settings.character_tracking else frozenset())
 
     async def _tell_status(self, delivery: Delivery) -> None:
@@ -487,9 +530,10 @@ class _Service:
             place = Place(store=self.store, channel=channel, slug=first.slug if first else "", wake=delivery.wake)
             await tell_status(place, self._snapshot, self.metrics, self.licence.state)
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, insight: Insight | None = None) -> Snapshot:
         standing = self.licence.standing
-        return gather(self.settings, self.health, self.known, self.vitals, self.now, standing, self.insight)
+        settings = evolve(self.settings, rules=self.helm.rules)
+        return gather(settings, self.health, self.known, self.vitals, self.now, standing, insight)
 
     async def _note_stopping(self, ending: Ending) -> None:
         await ending.asked.wait()

@@ -19,6 +19,7 @@ from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.readiness import degraded, readiness
 from wanderer_notifier.runtime.watch import Watch
+from wanderer_notifier.web.activity import Activity
 from wanderer_notifier.web.views import FileSeen, Snapshot
 
 FILES = ("notifier.db", "persistent_values.bin", "command_log.bin")
@@ -47,9 +48,9 @@ def gather(
     vitals: Vitals,
     now: Callable[[], datetime],
     licence: Standing,
-    insight: Insight,
+    insight: Insight | None = None,
 ) -> Snapshot:
-    """The service at this moment."""
+    """The service at this moment; what happened lately is in it only with *insight*, since that takes a while."""
     uptime_s = trio.current_time() - vitals.started_s
     parts, rules = health.views(), settings.rules
     one = rules.maps[0] if rules.maps else None
@@ -70,8 +71,10 @@ def gather(
         memory_bytes=memory_bytes,
         shared_bytes=shared_bytes,
         data_dir=str(settings.data_dir),
-        files={name.partition(".")[0]: _file(settings.data_dir / name) for name in FILES},
-        activity=insight.activity(parts, len(rules.priority.ids) + len(rules.priority.names)),
+        files={name.partition(".")[0]: _file(settings.data_dir / name) for name in FILES} if insight else {},
+        activity=insight.activity(parts, len(rules.priority.ids) + len(rules.priority.names))
+        if insight
+        else Activity(),
         environment=settings.app_env,
         python=platform.python_version(),
         platform=f"{sys.platform}-{platform.machine()}",

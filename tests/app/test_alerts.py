@@ -1,0 +1,152 @@
+"""Operator alerts of the whole service in virtual time: in the channel, in the webhook, and when not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+
+from tests.app.test_status import inline, virtual
+from wanderer_notifier.app import service
+from wanderer_notifier.app.seams import Seams
+from wanderer_notifier.config.load import load
+from wanderer_notifier.sim.http import Exchange, serve_stream
+from wanderer_notifier.sim.network import MemoryNetwork
+from wanderer_notifier.sim.world import World
+
+MORNING = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+DOWNTIME = datetime(2026, 11, 25, 11, 0, tzinfo=UTC)
+
+
+class Hook:
+    """The receiver of a webhook."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self.answers: list[int] = []
+
+    async def handle(self, exchange: Exchange) -> None:
+        self.paths.append(exchange.request.target)
+        code = self.answers.pop(0) if self.answers else 204
+        if code < 300:
+            self.got.append(json.loads(exchange.request.body))
+        await exchange.respond(code, [], b"")
+
+
+@asynccontextmanager
+async def evening(folder: Path, hook: Hook, *, begin: datetime = MORNING, **environment: Any) -> AsyncIterator[World]:
+    def now() -> datetime:
+        return begin + timedelta(seconds=trio.current_time())
+
+    world = World(3, now)
+    world.map.add_system(31002001, name="J102001", quiet=True)
+    async with trio.open_nursery() as nursery:
+        network = MemoryNetwork(nursery)
+        world.attach(network)
+        network.attach("hook.sim", 80, lambda stream: serve_stream(stream, hook.handle))
+        settings = load({**world.environment(), "DATA_DIR": str(folder), **environment}, cwd=folder)
+        seams = Seams(now=now, dice=Random(3), dial=network.dial, store_run=inline, signals=False, web=False)
+        nursery.start_soon(lambda: service.run(settings, seams=seams))
+        await trio.sleep(60)
+        yield world
+        nursery.cancel_scope.cancel()
+
+
+def lines(world: World, kind: str = "primary") -> list[str]:
+    return [embed["description"] for one in world.discord.messages(world.channel(kind)) for embed in one.embeds]
+
+
+def shut(world: World, door: str, closed: bool = True) -> None:
+    world.doors[door].shut = closed
+    if closed:
+        world.doors[door].cut()
+
+
+def test_a_feed_that_is_gone_for_two_minutes_is_told_and_so_is_its_return(tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        async with evening(folder, Hook()) as world:
+            shut(world, "map")
+            await trio.sleep(100)
+            assert lines(world) == []
+            await trio.sleep(100)
+            told = lines(world)
+            assert any(line.startswith("🔴 Map stream home-chain has been down for ") for line in told), told
+            before = len(told)
+            await trio.sleep(3600)
+            assert len(lines(world)) == before, "once, not again and again"
+            shut(world, "map", closed=False)
+            await world.discord.until(
+                lambda: any(line.startswith("🟢 Map stream home-chain is back after ") for line in lines(world))
+            )
+
+    virtual(body, tmp_path)
+
+
+def test_alerts_go_where_the_operators_are_and_can_be_switched_off(tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        channel = World(3, lambda: MORNING).channel("rally")
+        async with evening(folder / "a", Hook(), ALERT_CHANNEL_ID=channel) as world:
+            shut(world, "map")
+            await trio.sleep(300)
+            assert lines(world, "rally")
+            assert not lines(world)
+        async with evening(folder / "b", Hook(), ALERTS_ENABLED="false") as world:
+            shut(world, "map")
+            await trio.sleep(300)
+            assert not lines(world)
+
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    virtual(body, tmp_path)
+
+
+def test_discord_down_is_told_by_the_webhook_which_is_tried_again(tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        hook = Hook()
+        hook.answers = [500, 503]
+        async with evening(folder, hook, ALERT_WEBHOOK_URL="http://hook.sim/alerts?key=test-token-hook") as world:
+            await world.killfeed.until(lambda feed: any(one.systems or one.characters for one in feed.joined))
+            shut(world, "discord")
+            await trio.sleep(300)
+            told = {(one["subject"], one["state"]) for one in hook.got}
+            assert ("discord_gateway", "down") in told
+            assert set(hook.paths) == {"/alerts?key=test-token-hook"}
+            assert all(one["event"] == "alert" and one["text"] and one["timestamp"] for one in hook.got)
+            shut(world, "discord", closed=False)
+            await trio.sleep(300)
+            assert ("discord_gateway", "back") in {(one["subject"], one["state"]) for one in hook.got}
+            assert any("Discord gateway is back after" in line for line in lines(world))
+
+    virtual(body, tmp_path)
+
+
+@pytest.mark.parametrize(("begin", "told"), [(MORNING, True), (DOWNTIME, False)], ids=["any time", "downtime"])
+def test_the_kill_feed_may_be_away_while_the_game_is(begin: datetime, told: bool, tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        async with evening(folder, Hook(), begin=begin) as world:
+            shut(world, "kills")
+            await trio.sleep(1200)
+            assert any("Kill feed" in line for line in lines(world)) is told
+            await trio.sleep(3000)
+            assert any("Kill feed" in line for line in lines(world)), "what outlasts the downtime is told"
+
+    virtual(body, tmp_path)
+
+
+def test_a_run_after_an_unexpected_end_says_so(tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        async with evening(folder, Hook()) as world:
+            assert lines(world) == []
+        # The block ended as a crash does: nothing was noted.
+        async with evening(folder, Hook()) as world:
+            assert lines(world) == ["⚠️ Service: the previous run ended unexpectedly, 1 in all"]
+
+    virtual(body, tmp_path)
