@@ -57,7 +57,7 @@ class Enrichment:
             read_s=READ_S,
             observe=metrics.http_done,
         )
-        esi = Esi(esi_api, part=health.component("esi"), roll=roll, told=metrics.esi_errors_left.set)
+        self.esi = esi = Esi(esi_api, part=health.component("esi"), roll=roll, told=metrics.esi_errors_left.set)
         self._upstreams = [esi_api]
         self.universe = Universe(
             store,

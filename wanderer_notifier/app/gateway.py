@@ -79,8 +79,12 @@ class LiveDiscord:
         )
 
     async def run(self) -> None:
-        """Stay connected until cancelled; whatever goes wrong here is shown and never leaves."""
-        await keep_running(self._ties.part, self._follow, roll=self._roll)
+        """Stay connected until cancelled; whatever goes wrong here is shown and never leaves.
+
+        `events` ends with it: nobody can ask any more.
+        """
+        with self._out:
+            await keep_running(self._ties.part, self._follow, roll=self._roll)
 
     def listening(self) -> Mapping[str, tuple[str, ...]]:
         """Who may be pinged for a map, by its slug: those in voice, in none while that is not known."""

@@ -55,7 +55,7 @@ class Esi:
         return max(self._breaker.wait_for(now), self._patience.wait_for(now)) > PATIENT_S
 
     async def ask(
-        self, method: str, path: str, *, json: Sequence[int] | None = None, etag: str | None = None
+        self, method: str, path: str, *, json: Sequence[int] | Sequence[str] | None = None, etag: str | None = None
     ) -> Answer:
         """The answer to one request, tried up to three times: 200, 304 (with *etag*) or a refusal below 500.
 
@@ -84,7 +84,9 @@ class Esi:
                 return
             await trio.sleep(wait)
 
-    async def _try(self, method: str, path: str, json: Sequence[int] | None, headers: dict[str, str]) -> Answer | str:
+    async def _try(
+        self, method: str, path: str, json: Sequence[int] | Sequence[str] | None, headers: dict[str, str]
+    ) -> Answer | str:
         """The answer, or why there is none."""
         self._breaker.started()
         self._patience.started(trio.current_time())

@@ -169,6 +169,9 @@ class Metrics:
             "notifier_edits", "Attempts to complete sent messages.", ["kind", "result"], registry=registry
         )
 
+        self.commands = Counter(
+            "notifier_commands", "Slash commands by sub-command and outcome.", ["type", "outcome"], registry=registry
+        )
         self.license_valid = Gauge(
             "notifier_license_valid",
             "1 while the licence holds, 0 while it does not, NaN: not known.",

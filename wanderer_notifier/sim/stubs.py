@@ -30,6 +30,7 @@ _VERSION = r"/(?:(?:latest|v\d+|dev|legacy)/)?"
 _ONE = re.compile(_VERSION + r"(universe/systems|universe/types|corporations|characters|alliances)/(\d+)/?")
 _MAIL = re.compile(_VERSION + r"killmails/(\d+)/([^/]+)/?")
 _NAMES = re.compile(_VERSION + r"universe/names/?")
+_IDS = re.compile(_VERSION + r"universe/ids/?")
 
 
 class Stub:
@@ -120,6 +121,8 @@ class Esi(Stub):
             return 420, {"error": "This software has exceeded the error limit for ESI."}
         if _NAMES.fullmatch(path):
             return self._many(body) if method == "POST" else (405, {"error": "Method not allowed"})
+        if _IDS.fullmatch(path):
+            return self._ids(body) if method == "POST" else (405, {"error": "Method not allowed"})
         mail = _MAIL.fullmatch(path)
         if mail is not None:
             return self._mail(int(mail[1]), mail[2])
@@ -179,6 +182,15 @@ class Esi(Stub):
         if not all(found):
             return 404, {"error": "Ensure all IDs are valid before resolving."}
         return 200, found
+
+    def _ids(self, body: bytes) -> tuple[int, object]:
+        """What has exactly one of these names, case aside; of systems only."""
+        try:
+            asked = {str(name).casefold() for name in json.loads(body)}
+        except (ValueError, TypeError):
+            return 400, {"error": "Failed to decode request body"}
+        found = [{"id": number, "name": row[0]} for number, row in SYSTEMS.items() if row[0].casefold() in asked]
+        return 200, ({"systems": found} if found else {})
 
     def _named(self, number: int) -> JsonObject | None:
         known: Iterable[tuple[str, str | None]] = (

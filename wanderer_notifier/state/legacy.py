@@ -33,6 +33,7 @@ from wanderer_notifier.wire.etf import MAX_BYTES
 log = structlog.get_logger("legacy")
 
 VALUES, LOG = "persistent_values.bin", "command_log.bin"
+EMPTY_VALUES, EMPTY_LOG = write_values([]), write_log([])
 KEEP_DAMAGED = 5
 """operations.md OPS-64."""
 
@@ -170,6 +171,18 @@ def replace(file: Path, content: bytes) -> bool:
         fresh.unlink(missing_ok=True)
     _sync(file.parent)
     return True
+
+
+def follow(file: Path, content: bytes, empty: bytes) -> None:
+    """Bring *file* up to date with *content*; one that would hold nothing (*empty*) is not begun. Raises OSError."""
+    if content != empty or file.exists():
+        replace(file, content)
+
+
+def owner(folder: Path) -> str:
+    """Whose *folder* is and who we are: a wrong owner of a mounted volume is the usual cause (operations.md OPS-66)."""
+    status = folder.stat()
+    return f"uid {status.st_uid}, mode {status.st_mode & 0o7777:o}; we are uid {os.getuid()}"
 
 
 def probe(folder: Path) -> None:

@@ -84,3 +84,14 @@ def count(conn: sqlite3.Connection) -> int:
     """How many entries there are."""
     (kept,) = conn.execute("SELECT count(*) FROM lookup").fetchone()
     return int(kept)
+
+
+def systems(conn: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Id and name of every solar system that was ever looked up."""
+    return [
+        (number, name)
+        for number, name in conn.execute(
+            "SELECT id, json_extract(value, '$.name') FROM lookup WHERE kind = 'system' AND value IS NOT NULL"
+        )
+        if name
+    ]
