@@ -207,7 +207,5 @@ def tested(results: Sequence[tuple[str, str | None]], channel: str) -> str:
         f"✅ {kind}" if problem is None else f"❌ {kind}: {escape(one_line(problem, 250) or '?')}"
         for kind, problem in results
     ]
-    head = (
-        f"Samples of all messages are in <#{channel}>" if good else f"Not every sample could be posted in <#{channel}>"
-    )
+    head = "Samples of all messages are in" if good else "Not every sample could be posted in"
     return cut("\n".join([f"{head} <#{channel}>", *lines]), CONTENT)
