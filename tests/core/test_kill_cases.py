@@ -129,6 +129,7 @@ def test_kinds_of_hulls_do_not_overlap() -> None:
     [
         ({"labels": ["solo"]}, 3, " solo, with 3 NPCs."),
         ({"solo": True}, 1, " solo, with 1 NPC."),
+        ({"solo": True}, 2, " solo, with 2 NPCs."),
         ({"solo": True}, 0, " solo."),
         ({"labels": ["#:2+"]}, 3, ", and 3 others."),
         ({}, 3, ", and 3 others."),
@@ -146,6 +147,10 @@ def test_k41_npcs_are_no_pilots_of_a_solo_kill(zkb: dict[str, Any], helpers: int
 )
 def test_k41_whoever_is_no_npc_ends_the_solo(attackers: list[dict[str, Any]]) -> None:
     assert "solo" not in ending(attackers=attackers, zkb={"solo": True})
+
+
+def test_k41_npcs_among_themselves_are_not_solo() -> None:
+    assert ending(attackers=[RAT, RAT], zkb={"solo": True}) == "an NPC **Pithum Nullifier**, and 1 other."
 
 
 def test_k41_an_abridged_list_is_not_called_solo() -> None:
