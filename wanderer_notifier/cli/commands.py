@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     print(f"configuration warning: {warning}", file=sys.stderr)
                 print(error, file=sys.stderr)
                 return EX_CONFIG
-            if command in ("why", "outbox", "parked", "backup", "restore"):
+            if command in ("why", "outbox", "parked", "backup", "restore", "import-legacy"):
                 return _look_after(command, arguments, settings)
             if command == "doctor":
                 return _doctor(arguments, settings)
@@ -129,6 +129,9 @@ def _looking_after(commands: Commands) -> None:
 
 
 def _copying(commands: Commands) -> None:
+    about = "take over priority systems and command log of the former program; the service may run"
+    old = commands.add_parser("import-legacy", help=about, description=about)
+    old.add_argument("folder", metavar="DIR", help="where persistent_values.bin and command_log.bin are")
     about = "copy the database to a file, consistent although the service runs"
     copy = commands.add_parser("backup", help=about, description=about)
     copy.add_argument("file", metavar="FILE", help="a new file, or a directory: then the file is named by the time")
@@ -168,7 +171,7 @@ def _positive(text: str) -> float:
 
 
 def _look_after(command: str, arguments: argparse.Namespace, settings: Settings) -> int:
-    from wanderer_notifier.cli import backup, outbox, parked, why  # imported late, like the service
+    from wanderer_notifier.cli import backup, legacy, outbox, parked, why  # imported late, like the service
     from wanderer_notifier.state.store import StoreError
 
     act = {
@@ -177,6 +180,7 @@ def _look_after(command: str, arguments: argparse.Namespace, settings: Settings)
         "parked": parked.main,
         "backup": backup.main,
         "restore": backup.main,
+        "import-legacy": legacy.main,
     }[command]
     try:
         return act(arguments, settings)

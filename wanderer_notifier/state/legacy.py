@@ -54,10 +54,20 @@ class Files:
 
 
 def read_files(folder: Path, now: datetime, *, own: bool = True) -> Files:
-    """Read both files in *folder*; never fails. Where they are our *own*, a damaged one is put aside for its backup."""
+    """Read both files in *folder*; never fails.
+
+    Where they are our *own*, a damaged one is put aside, its former generation is read, and the log tells all that.
+    """
     damaged: list[str] = []
     values = _read(folder / VALUES, read_values, now, damaged, own=own)
     commands = _read(folder / LOG, read_log, now, damaged, own=own)
+    if own:
+        _tell(values, commands)
+    return Files(values=values, log=commands, damaged=tuple(damaged))
+
+
+def _tell(values: Values | None, commands: Log | None) -> None:
+    """The lines that operators of the former program look for (operations.md OPS-67)."""
     if values is None:
         log.info("No persistent values file found, starting empty")
     else:
@@ -68,7 +78,6 @@ def read_files(folder: Path, now: datetime, *, own: bool = True) -> Files:
         log.info(f"Loaded command log from disk: {len(commands.entries)} entries")
         if commands.dropped:
             log.warning("command_log_entries_dropped", count=commands.dropped)
-    return Files(values=values, log=commands, damaged=tuple(damaged))
 
 
 def _read(file: Path, read: Callable[[bytes], C], now: datetime, damaged: list[str], *, own: bool) -> C | None:
@@ -78,8 +87,10 @@ def _read(file: Path, read: Callable[[bytes], C], now: datetime, damaged: list[s
         return None
     except (OSError, NotThoseFiles) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        aside = _set_aside(file, now) if own and isinstance(error, NotThoseFiles) else None
         damaged.append(f"{file.name} cannot be read: {reason}")
+        if not own:
+            return None
+        aside = _set_aside(file, now) if isinstance(error, NotThoseFiles) else None
         log.error("legacy_file_damaged", file=file.name, reason=reason, set_aside=aside)
     try:
         return read(_bytes(_beside(file, ".bak")))
