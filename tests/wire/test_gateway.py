@@ -357,6 +357,16 @@ def test_a_request_to_reconnect_is_obeyed_before_hello(played: Played) -> None: 
     assert played.lose().kind == "reconnect"
 
 
+def test_a_request_to_reconnect_is_obeyed_at_once_but_not_again_and_again(played: Played) -> None:
+    played.begin()
+    waits = []
+    for number in range(5):
+        played.get({"op": 7, "d": None})
+        waits.append(round(played.lose().wait_s))
+        played.resume(number + 2)
+    assert waits == [0, 2, 4, 8, 16]
+
+
 def test_fifty_requests_to_reconnect_cost_one_identify(played: Played) -> None:  # P13
     played.begin()
     for number in range(50):

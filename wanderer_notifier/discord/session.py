@@ -103,6 +103,7 @@ class _Gateway:
     def __init__(self, identity: Identity, ties: Ties, compress: bool) -> None:
         self._identity, self._ties, self._compress = identity, ties, compress
         self._session = Session(identity, compress=compress)
+        self._counts = {kind: ties.metrics.gateway_events.labels(kind) for kind in (*KNOWN, "other")}
         self._found: Discovered | None = None
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._changed, self._urgent = trio.Event(), trio.Event()
@@ -224,7 +225,7 @@ class _Gateway:
         ties = self._ties
         match action:
             case Dispatch():
-                ties.metrics.gateway_events.labels(action.type if action.type in KNOWN else "other").inc()
+                self._counts[action.type if action.type in KNOWN else "other"].inc()
                 self._dispatched(action)
                 self._changed.set()
             case Ready(bot) | Resumed(bot):
