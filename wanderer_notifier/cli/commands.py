@@ -26,12 +26,24 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EX_CONFIG = 78
+EX_READER_GONE = 141
+"""What a shell says of a program that the pipe's end has ended (128 + SIGPIPE)."""
 HEALTH_TIMEOUT_S = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that *argv* names (the process's own arguments by default); returns the exit code."""
     arguments = _parser().parse_args(argv)
+    try:
+        code = _obey(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads has had enough, as `head` does; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EX_READER_GONE
+
+
+def _obey(arguments: argparse.Namespace) -> int:
     environ = dict(os.environ)
     match arguments.command:
         case "demo":
