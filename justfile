@@ -54,6 +54,23 @@ crash *args:
     scripts/venv tests/requirements.lock
     .venv/bin/python -m pytest tests/service/test_crash.py --crashes 50 --timeout 1800 "$@"
 
+# 100,000 kills in virtual time, and whether memory grows; an argument is another number of kills
+soak kills="100000":
+    scripts/venv tests/requirements.lock
+    SOAK_KILLS={{kills}} .venv/bin/python -m pytest tests/service/test_host_trouble.py -k o14 -s
+
+# check what was deployed; arguments such as --quick, --json
+verify *args:
+    ./scripts/production_deployment_verification.sh "$@"
+
+# copy the database of the running service to a new file or into a folder
+backup file:
+    ./scripts/run backup {{file}}
+
+# put a backup in the place of the database; the service must not run
+restore file:
+    ./scripts/run restore {{file}}
+
 # two hours of broken feeds in virtual time, 100 times
 chaos *args:
     scripts/venv tests/requirements.lock

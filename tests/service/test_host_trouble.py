@@ -22,7 +22,7 @@ import trio
 import trio.abc
 from trio.testing import MockClock
 
-from tests.service.harness import running
+from tests.service.harness import forget_crashes, running
 from tests.service.inprocess import service_in_process
 from tests.service.isolation import as_process_one
 from tests.service.simulation import BEGIN, STRANGERS, SYSTEMS, inline, repeatable
@@ -134,6 +134,36 @@ async def test_o10_after_two_minutes_without_names_kills_are_told(autojump_clock
         world.killfeed.push(kill)
         with trio.fail_after(120):
             await world.discord.until(lambda: len(posted(world, "system_kill")) == 1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_crash_loop_leaves_discord_and_the_map_alone_for_a_minute(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        world, network = World(1, now), MemoryNetwork(nursery)
+        world.map.add_system(HOME, name="J102001", quiet=True)
+        world.attach(network)
+        settings = load({**world.environment(), "DATA_DIR": str(tmp_path)}, cwd=tmp_path)
+        asked: set[str] = set()
+
+        async def dial(host: str, port: int) -> trio.abc.HalfCloseableStream:
+            asked.add(host)
+            return await network.dial(host, port)
+
+        seams = Seams(now=now, dice=Random(1), dial=dial, store_run=inline, signals=False, web=False)
+        for _ in range(3):
+            with trio.move_on_after(20):
+                await service.run(settings, seams=seams)
+        asked.clear()
+        with trio.move_on_after(50):
+            await service.run(settings, seams=seams)
+        assert not asked & {"map.sim", "kills.sim"}
+        forget_crashes(tmp_path)
+        asked.clear()
+        with trio.move_on_after(50):
+            await service.run(settings, seams=seams)
+        assert {"map.sim", "kills.sim"} <= asked
         nursery.cancel_scope.cancel()
 
 

@@ -1,0 +1,80 @@
+"""`backup` and `restore` as an operator types them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cli.ran import Ran, runner
+from wanderer_notifier.state import memory
+from wanderer_notifier.state.lock import Lock
+from wanderer_notifier.state.migrations import migrate
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with a database."""
+    folder = tmp_path / "priv"
+    folder.mkdir()
+    conn = sqlite3.connect(folder / "notifier.db", isolation_level=None)
+    migrate(conn)
+    memory.set_meta(conn, "alive_at", datetime(2026, 11, 25, 18, 30, tzinfo=UTC).isoformat())
+    memory.set_meta(conn, "a", "old")
+    conn.close()
+    return folder
+
+
+@pytest.fixture
+def run(data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    return runner(data, monkeypatch, capsys)
+
+
+def test_backup_says_what_it_made_and_restore_brings_it_back(run: Callable[..., Ran], data: Path) -> None:
+    copy = data.parent / "copy.db"
+    made = run("backup", str(copy))
+    assert made.code == 0, made.err
+    assert f"backup    {copy}\nsize      {copy.stat().st_size} bytes\nrows      2 (meta 2)\n" in made.out
+    assert "as of     2026-11-25 18:30:00 UTC" in made.out
+    assert "took      0." in made.out
+
+    (data / "notifier.db").unlink()
+    back = run("restore", str(copy))
+    assert back.code == 0, back.err
+    assert "replaced  nothing: there was no database" in back.out
+    back = run("restore", str(copy))
+    assert f"replaced  {data}/notifier.db.pre-restore-" in back.out
+
+
+def test_a_directory_gets_a_file_named_by_the_time_and_keeps_the_newest(run: Callable[..., Ran], data: Path) -> None:
+    folder = data.parent / "backups"
+    folder.mkdir()
+    for day in (1, 2, 3):
+        (folder / f"notifier-2026110{day}T000000Z.db").write_text("older")
+    (folder / "notes.txt").write_text("not ours")
+    made = run("backup", str(folder), "--keep", "2")
+    assert made.code == 0, made.err
+    names = sorted(place.name for place in folder.iterdir())
+    assert names[0] == "notes.txt"
+    assert names[1] == "notifier-20261103T000000Z.db"
+    assert len(names) == 3
+    assert run("backup", str(data.parent / "one.db"), "--keep", "2").code == 2
+
+
+def test_what_cannot_be_done_is_said_plainly(run: Callable[..., Ran], data: Path) -> None:
+    copy = data.parent / "copy.db"
+    assert run("backup", str(copy)).code == 0
+    again = run("backup", str(copy))
+    assert (again.code, again.err) == (1, f"{copy} exists already; a backup never overwrites a file\n")
+    with Lock.take(data / "notifier.lock"):
+        held = run("restore", str(copy))
+    assert held.code == 1
+    assert held.err.startswith("the service runs: ")
+    assert held.err.endswith("; stop it first\n")
+    copy.write_text("no database")
+    assert "is no usable backup: file is not a database" in run("restore", str(copy)).err
+    (data / "notifier.db").unlink()
+    assert "there is no database at" in run("backup", str(data.parent / "x.db")).err
