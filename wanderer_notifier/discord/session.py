@@ -5,90 +5,33 @@ The machine in `wire.gateway` decides; this is its body. Nothing here can stop n
 
 from __future__ import annotations
 
-import ssl
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 import structlog
 import trio
-from attrs import field, frozen
 
-from wanderer_notifier.core.events import JsonObject
-from wanderer_notifier.core.voice_state import VoiceMap
 from wanderer_notifier.discord.rest import DiscordError
+from wanderer_notifier.discord.session_memory import FORGET_S, SessionMemory
 from wanderer_notifier.discord.session_socket import End, GatewaySocket
-from wanderer_notifier.net.dial import Dial
+from wanderer_notifier.discord.session_ties import GatewayEvent, Ties
 from wanderer_notifier.net.errors import Interrupted, NetError
 from wanderer_notifier.net.socket import open_socket
-from wanderer_notifier.runtime.health import Component
-from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.supervise import describe
-from wanderer_notifier.state.gateway import GatewayMemory
 from wanderer_notifier.state.store import StoreError
-from wanderer_notifier.wire.gateway import (
-    Action,
-    Bot,
-    Dispatch,
-    Identity,
-    Next,
-    Ready,
-    Resumable,
-    Resumed,
-    Session,
-)
+from wanderer_notifier.wire.gateway import Action, Dispatch, Identity, Next, Ready, Resumed, Session
 from wanderer_notifier.wire.gateway_frames import BadAddress, address
 from wanderer_notifier.wire.identifies import BadDiscovery, Discovered, read_discovery, wait_for
+
+__all__ = ["GatewayEvent", "Ties", "follow_gateway"]
 
 log = structlog.get_logger("gateway")
 
 CONNECT_S = 15.0
-KEEP_S = 10.0
-"""What changes the session is written so late at most; at once what begins it, and interactions, since they must not be
-carried out twice."""
-BREATH_S = 0.5
-"""Between two writes even of urgent things."""
-FORGET_S = 2.0
 TWICE_S = 900.0
 """So long an interaction's token lives, and so long its id is remembered (P67)."""
 INTERACTION = "INTERACTION_CREATE"
 KNOWN = frozenset({INTERACTION, "READY", "GUILD_CREATE", "GUILD_DELETE", "VOICE_STATE_UPDATE", "CHANNEL_UPDATE"})
 """Events with a label of their own."""
-
-
-@frozen(kw_only=True)
-class GatewayEvent:
-    """An event for others to act on; *arrived* is seconds of Trio's clock."""
-
-    type: str
-    data: JsonObject = field(repr=False)
-    """Holds the interaction's token: not for logs."""
-    arrived: float
-
-
-@frozen(kw_only=True)
-class Ties:
-    """What the gateway is connected with."""
-
-    discover: Callable[[], Awaitable[object]]
-    """Asks `/gateway/bot`; raises `DiscordError`."""
-    dial: Dial
-    tls: ssl.SSLContext | None = None
-    user_agent: str
-    memory: GatewayMemory
-    voice: VoiceMap
-    presence: Callable[[], JsonObject]
-    """What the bot should be seen doing right now."""
-    out: trio.MemorySendChannel[GatewayEvent]
-    """Interactions; the reader never waits for room in it (style.md 4.3)."""
-    busy: Callable[[GatewayEvent], None] = lambda event: None
-    """Called instead when it is full."""
-    ready: Callable[[Bot], None] = lambda bot: None
-    """Called whenever a session begins or goes on."""
-    part: Component
-    metrics: Metrics
-    now: Callable[[], datetime]
-    roll: Callable[[], float]
 
 
 async def follow_gateway(identity: Identity, ties: Ties, *, compress: bool = True) -> None:
@@ -106,13 +49,16 @@ class _Gateway:
         self._counts = {kind: ties.metrics.gateway_events.labels(kind) for kind in (*KNOWN, "other")}
         self._found: Discovered | None = None
         self._seen: OrderedDict[str, float] = OrderedDict()
-        self._changed, self._urgent = trio.Event(), trio.Event()
+        self._memory = SessionMemory(ties, identity.intents)
 
     async def run(self) -> None:
         part, metrics = self._ties.part, self._ties.metrics
-        following = await self._recall()
+        self._session = Session(self._identity, await self._memory.recall(), compress=self._compress)
+        following = self._session.first(trio.current_time())
+        if following.kind == "identify":
+            self._ties.voice.forget()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_remembering, name="gateway: memory")
+            nursery.start_soon(self._memory.keep_remembering, self._session, name="gateway: memory")
             while following.kind != "stop":
                 await trio.sleep(following.wait_s)
                 following = await self._attempt(following)
@@ -120,7 +66,7 @@ class _Gateway:
                 self._tell_oddities()
                 if self._session.resumable is None:
                     self._ties.voice.forget()  # nobody tells us any more who leaves
-                self._changed.set()
+                self._memory.changed()
                 if following.kind != "stop":
                     part.to("degraded", following.reason)
                     part.reconnecting()
@@ -208,7 +154,7 @@ class _Gateway:
                 finally:
                     if end is None:  # we were cancelled, and said the goodbye that ends the session
                         with trio.move_on_after(FORGET_S, shield=True):
-                            await self._keep(None)
+                            await self._memory.forget()
         except NetError as error:
             fault = error
         if end is None:
@@ -227,14 +173,13 @@ class _Gateway:
             case Dispatch():
                 self._counts[action.type if action.type in KNOWN else "other"].inc()
                 self._dispatched(action)
-                self._changed.set()
+                self._memory.changed()
             case Ready(bot) | Resumed(bot):
                 how = "ready" if isinstance(action, Ready) else "resumed"
                 ties.metrics.gateway_sessions.labels(how).inc()
                 ties.part.to("ok")
                 log.info("gateway_live", how=how)
-                self._changed.set()
-                self._urgent.set()  # a process killed from now on can go on with this session
+                self._memory.changed(urgent=True)  # a process killed from now on can go on with this session
                 ties.ready(bot)
 
     def _dispatched(self, event: Dispatch) -> None:
@@ -255,7 +200,7 @@ class _Gateway:
             self._ties.metrics.gateway_oddities.labels("interaction_twice").inc()
             return
         self._seen[identity] = event.arrived
-        self._urgent.set()
+        self._memory.changed(urgent=True)
         try:
             self._ties.out.send_nowait(event)
         except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -274,67 +219,8 @@ class _Gateway:
             self._ties.metrics.gateway_oddities.labels(what).inc(times)
         self._session.oddities.clear()
 
-    # --- memory ---
-
     async def _note_identify(self) -> None:
         await self._ties.memory.note_identify(self._unix())
-
-    async def _recall(self) -> Next:
-        """Take up the session of an earlier process, together with what was known when it was kept."""
-        try:
-            kept = await self._ties.memory.session()
-            if kept is not None and kept["for"] == self._purpose():
-                self._ties.voice.load(kept["voice"])
-                stored = Resumable(
-                    session_id=kept["session_id"],
-                    resume_url=kept["resume_url"],
-                    seq=kept["seq"],
-                    last_good=trio.current_time() - max(0.0, self._unix() - kept["good_at"]),
-                    bot=Bot(user_id=kept["user_id"], application_id=kept["application_id"]),
-                )
-                self._session = Session(self._identity, stored, compress=self._compress)
-        except StoreError as error:
-            log.warning("gateway_memory", reason=str(error))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("gateway_memory", reason=f"what was kept is not readable: {describe(error)}")
-        following = self._session.first(trio.current_time())
-        if following.kind == "identify":
-            self._ties.voice.forget()
-        return following
-
-    async def _keep_remembering(self) -> None:
-        while True:
-            await self._changed.wait()
-            with trio.move_on_after(KEEP_S):
-                await self._urgent.wait()
-            self._changed, self._urgent = trio.Event(), trio.Event()
-            await self._keep(self._record())
-            await trio.sleep(BREATH_S)
-
-    async def _keep(self, record: JsonObject | None) -> None:
-        try:
-            await self._ties.memory.keep(record)
-        except StoreError as error:
-            log.warning("gateway_memory", reason=str(error))
-
-    def _record(self) -> JsonObject | None:
-        session = self._session.resumable
-        if session is None:
-            return None
-        return {
-            "for": self._purpose(),
-            "session_id": session.session_id,
-            "resume_url": session.resume_url,
-            "seq": session.seq,
-            "good_at": self._unix() - (trio.current_time() - session.last_good),
-            "user_id": session.bot.user_id,
-            "application_id": session.bot.application_id,
-            "voice": self._ties.voice.dump(),
-        }
-
-    def _purpose(self) -> str:
-        """A session serves only for what it was begun for: other events or guilds need a new one."""
-        return f"{self._identity.intents} {' '.join(sorted(self._ties.voice.watched))}"
 
     def _unix(self) -> float:
         return self._ties.now().timestamp()

@@ -7,106 +7,49 @@ times are seconds of one monotonic clock, every *roll* is in [0, 1).
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections import Counter
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.wire import gateway_frames as frames
 from wanderer_notifier.wire.gateway_codes import GOODBYE, OURS, consequence, words
 from wanderer_notifier.wire.gateway_link import MOST_REQUESTED, Link, PresenceWish
+from wanderer_notifier.wire.gateway_luck import Luck
+from wanderer_notifier.wire.gateway_values import (
+    Action,
+    Bot,
+    Dispatch,
+    Drop,
+    Identity,
+    Next,
+    Ready,
+    Resumable,
+    Resumed,
+    SendFrame,
+)
+
+__all__ = [
+    "Action",
+    "Bot",
+    "Dispatch",
+    "Drop",
+    "Identity",
+    "Next",
+    "Ready",
+    "Resumable",
+    "Resumed",
+    "SendFrame",
+    "Session",
+]
 
 STABLE_S = 60.0
 """READY or RESUMED and then this long without a loss: only that is success, and starts the pauses anew (P04)."""
 MOST_RESUMES = 3
 SESSION_S = 300.0
 """After so long without a good frame, or so many failed attempts, a session is given up (P01)."""
-SHORTEST_S, LONGEST_S, LONGEST_LATER_S, LATER = 0.5, 60.0, 120.0, 10
-"""Pauses after failures: never shorter, doubling up to the one, after ten failures up to the other."""
-FAULTS_S = 600.0
 PRESENCE_S = 20.0
 GARBLED = 3
-
-
-@frozen(kw_only=True)
-class Identity:
-    """Who we are to Discord; *intents* are as few as possible."""
-
-    token: str = field(repr=False)
-    intents: int
-    properties: Mapping[str, str]
-
-
-@frozen(kw_only=True)
-class Bot:
-    """Whom the token belongs to."""
-
-    user_id: str
-    application_id: str
-
-
-@frozen(kw_only=True)
-class Resumable:
-    """A session that may be gone on with; *last_good* is when it last brought something."""
-
-    session_id: str = field(repr=False)
-    resume_url: str | None
-    seq: int
-    last_good: float
-    bot: Bot
-
-
-@frozen
-class SendFrame:
-    payload: JsonObject = field(repr=False)
-
-
-@frozen
-class Dispatch:
-    """An event; once it was handed out its number counts as handled, so keep it before anything can go wrong."""
-
-    type: str
-    data: JsonObject = field(repr=False)
-    seq: int | None
-
-
-@frozen
-class Drop:
-    """Leave now, with this close code; process nothing more of this connection."""
-
-    code: int
-    why: str
-
-
-@frozen
-class Ready:
-    """A new session began: what was known of guilds is void."""
-
-    bot: Bot
-
-
-@frozen
-class Resumed:
-    """The old session goes on, all that was missed has been handed out."""
-
-    bot: Bot
-
-
-Action: TypeAlias = SendFrame | Dispatch | Drop | Ready | Resumed
-
-
-@frozen(kw_only=True)
-class Next:
-    """What to do after the end of a connection: wait, then connect to go on or to begin anew; or never again."""
-
-    kind: Literal["reconnect", "identify", "stop"]
-    wait_s: float
-    reason: str
-    """For an operator."""
-    cause: str
-    """The same in one word, for counting."""
 
 
 class Session:
@@ -120,9 +63,8 @@ class Session:
         self._link: Link | None = None
         self._url = ""
         self._wish = PresenceWish()
-        self._failures = self._resume_failures = self._garbled = 0
+        self._luck = Luck()
         self._at_base = False  # the resume address could not be reached: try the other one
-        self._faults: deque[float] = deque()
         self.compress = compress
         self.oddities: Counter[str] = Counter()
         """What was strange but did no harm, by kind."""
@@ -162,7 +104,7 @@ class Session:
         link = self._link
         if link is None or link.left is not None:
             return math.inf
-        stable = link.live_at + STABLE_S if self._failures or self._resume_failures else math.inf
+        stable = link.live_at + STABLE_S if self._luck.bad else math.inf
         return min(link.deadline, stable, self._presence_due(link))
 
     # --- what happens ---
@@ -184,7 +126,7 @@ class Session:
         if link.phase == "hello":
             return self._leave("hello_timeout", "no HELLO") if now >= link.deadline else []
         if link.live_at + STABLE_S <= now:
-            self._failures = self._resume_failures = self._garbled = 0
+            self._luck.forget()
         actions: list[Action] = []
         patience = link.impatient(now)
         if patience == "leave":
@@ -240,9 +182,9 @@ class Session:
 
     def garbled(self) -> list[Action]:
         """Something arrived that is no payload (P53): go on with the session, but do not insist on it."""
-        self._garbled += 1
-        if self._garbled >= GARBLED:
-            self._session, self.compress, self._garbled = None, False, 0
+        self._luck.garbled += 1
+        if self._luck.garbled >= GARBLED:
+            self._session, self.compress, self._luck.garbled = None, False, 0
         return self._leave("garbled", "Discord sent something unreadable")
 
     def closed(self, code: int | None, now: float, roll: float, *, why: str = "", cause: str = "lost") -> Next:
@@ -259,20 +201,20 @@ class Session:
             cause, why = f"close_{code}", words(code)
         stable = now - link.live_at >= STABLE_S
         if stable:
-            self._failures = self._resume_failures = self._garbled = 0
+            self._luck.forget()
         elif link.resuming and link.phase == "auth" and cause != "op7":
-            self._resume_failures += 1  # it got nowhere; bringing a part of what was missed is not nothing
-        obedient = cause == "op7" and math.isfinite(link.live_at) and not self._failures
-        self._failures += not stable
+            self._luck.resumes += 1  # it got nowhere; bringing a part of what was missed is not nothing
+        obedient = cause == "op7" and math.isfinite(link.live_at) and not self._luck.failures
+        self._luck.failures += not stable
         self._at_base = link.phase == "hello" and cause != "op7" and self._other_address()
         what = consequence(code)
         if what in ("our fault", "too large"):
-            what = self._own_fault(what, now)
+            what = self._luck.own_fault(now, skip=what == "too large")
         if what == "stop":
             return Next(kind="stop", wait_s=math.inf, reason=why, cause=cause)
         if what == "identify":
             self._session = None
-        pause = self._pause(roll) if self._failures else roll
+        pause = self._luck.pause(roll) if self._luck.failures else roll
         if obedient:
             pause = 0.0  # Discord wants it now; only the second time in a row is reason to go slow
         if cause in ("op9_true", "op9_false"):
@@ -284,34 +226,22 @@ class Session:
     # --- how ---
 
     def _not_reached(self, now: float, roll: float, why: str, cause: str) -> Next:
-        self._failures += 1
+        self._luck.failures += 1
         # A resume address that is gone must not hold us (P15); a network that is gone is no reason to lose a session.
         self._at_base = self._other_address()
-        return self._next(now, self._pause(roll), why, cause)
+        return self._next(now, self._luck.pause(roll), why, cause)
 
     def _other_address(self) -> bool:
         return not self._at_base and self._session is not None
 
     def _next(self, now: float, wait_s: float, reason: str, cause: str) -> Next:
-        if self._resume_failures >= MOST_RESUMES or now - self._good_at > SESSION_S:
+        if self._luck.resumes >= MOST_RESUMES or now - self._good_at > SESSION_S:
             self._session = None
         if self._session is None:
-            self._resume_failures, self._at_base = 0, False
+            self._luck.resumes, self._at_base = 0, False
         return Next(
             kind="identify" if self._session is None else "reconnect", wait_s=wait_s, reason=reason, cause=cause
         )
-
-    def _pause(self, roll: float) -> float:
-        longest = LONGEST_LATER_S if self._failures > LATER else LONGEST_S
-        return max(SHORTEST_S, roll * min(longest, 2.0 ** min(self._failures - 1, 32)))
-
-    def _own_fault(self, what: str, now: float) -> Literal["resume", "identify", "stop"]:
-        while self._faults and self._faults[0] <= now - FAULTS_S:
-            self._faults.popleft()
-        self._faults.append(now)
-        steps: tuple[Literal["resume", "identify", "stop"], ...] = ("resume", "identify", "stop")
-        skipped = 1 if what == "too large" else 0  # a resume would bring the same message again
-        return steps[min(len(self._faults) - 1 + skipped, 2)]
 
     def _hello(self, link: Link, data: object, now: float, roll: float) -> list[Action]:
         interval = data.get("heartbeat_interval") if isinstance(data, dict) else None
