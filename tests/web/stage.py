@@ -75,6 +75,9 @@ GOOD = Snapshot(
 )
 
 
+BAD_FEED = judge(part("killmail_stream", "failed", "connection refused"), part("configuration", "ok"))
+
+
 async def nothing_stored() -> Stored:
     return Stored()
 

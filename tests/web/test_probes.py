@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.web.stage import GOOD, TOKEN, judge, part, site
+from tests.web.stage import BAD_FEED, GOOD, T0, TOKEN, judge, part, site
 from wanderer_notifier.web.server import listen
 from wanderer_notifier.web.views import Snapshot
-
-BAD_FEED = judge(part("killmail_stream", "failed", "connection refused"), part("configuration", "ok"))
 
 
 async def test_health_is_ok_while_alive_and_names_what_is_degraded() -> None:

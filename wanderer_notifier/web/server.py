@@ -46,6 +46,8 @@ class _Impatient:
 
     def __init__(self, stream: trio.SocketStream, head_s: float) -> None:
         self._stream, self._head_s = stream, head_s
+        self.life = trio.CancelScope()
+        """What serves this connection; Hypercorn itself would keep a half-open one until it has idled out."""
         self._begun: float | None = None
         self._tail = b""
         self.socket, self.send_all, self.aclose = stream.socket, stream.send_all, stream.aclose
@@ -56,6 +58,7 @@ class _Impatient:
         with trio.move_on_at(deadline) as patience:
             data = bytes(await self._stream.receive_some(most))
         if patience.cancelled_caught:
+            self.life.cancel(reason="the peer was too slow")
             raise trio.BrokenResourceError("the peer was too slow")
         if self._begun is None:
             self._begun, self._tail = trio.current_time(), b""
@@ -92,13 +95,17 @@ async def serve(
         except trio.WouldBlock:
             await _turn_away(stream)
             return
+        patient = _Impatient(stream, head_s)
         try:
-            one = cast("trio.SSLStream[trio.SocketStream]", _Impatient(stream, head_s))  # it needs no more than that
-            await TCPServer(wrapped, config, context, ConnectionState(state.copy()), one).run()
+            one = cast("trio.SSLStream[trio.SocketStream]", patient)  # no more is asked of it
+            with patient.life:
+                await TCPServer(wrapped, config, context, ConnectionState(state.copy()), one).run()
         except Exception:  # one reader's connection must not end the service
             logging.getLogger("web").exception("connection failed")
         finally:
             room.release_on_behalf_of(stream)
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
 
     async with trio.open_nursery() as around:
         await around.start(lifespan.handle_lifespan)
