@@ -15,18 +15,16 @@ from random import Random
 from typing import TextIO
 
 import trio
-from attrs import evolve, frozen
+from attrs import frozen
 from prometheus_client.parser import text_string_to_metric_families
 
 from wanderer_notifier.app import service
 from wanderer_notifier.config.load import load
 from wanderer_notifier.config.settings import Settings
-from wanderer_notifier.core.rules import Priority
 from wanderer_notifier.runtime import logs
 from wanderer_notifier.sim.expectations import Outcome
 from wanderer_notifier.sim.page import serve_page
 from wanderer_notifier.sim.scenario import Scenario
-from wanderer_notifier.sim.scenario_cast import PRIORITY_SYSTEM
 from wanderer_notifier.sim.world import World
 from wanderer_notifier.web.server import listen
 
@@ -128,8 +126,7 @@ def _settings(world: World, folder: Path) -> Settings:
             pass
     except OSError:
         environment["PORT"] = "0"  # another service runs here; the address is printed either way
-    settings = load(environment, cwd=folder)
-    return evolve(settings, rules=evolve(settings.rules, priority=Priority(ids=frozenset({PRIORITY_SYSTEM}))))
+    return load(environment, cwd=folder)
 
 
 # --- the summary ------------------------------------------------------------------------------------------------

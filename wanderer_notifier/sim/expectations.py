@@ -66,16 +66,20 @@ class Expectations:
         waiting: list[Expected] = []
         doubled: list[Expected] = []
         texts = {number: [(one, _text(one)) for one in discord.messages(number)] for number in discord.guild.channels}
+        answered = {number: list(said) for number, said in texts.items()}
+        for one in discord.interactions.log:
+            answered[one.channel.id] += [(said, _text(said)) for said in one.shown if said.ephemeral]
         wanted: dict[tuple[str, tuple[str, ...]], list[Expected]] = {}
         for expected in self.expected:
             wanted.setdefault((expected.channel, expected.markers), []).append(expected)
         # The same news may be due twice, as for a system that went and came back.
         for (channel, markers), news in wanted.items():
-            found = [one for one, text in texts[channel] if any(marker in text for marker in markers)]
+            found = [one for one, text in answered[channel] if any(marker in text for marker in markers)]
             arrived.extend(zip(news, found, strict=False))
             waiting.extend(news[len(found) :])
             if len(found) > len(news):
                 doubled.append(news[-1])
+        # What only the asker of a command sees leaks to nobody.
         everything = "\n".join(text for channel in texts.values() for _, text in channel)
         return Outcome(
             arrived=tuple(arrived),

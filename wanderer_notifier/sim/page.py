@@ -141,7 +141,7 @@ def _stream(state: PageState, reader: Reader) -> str:
 
 def _continues(head: Posted, message: Posted) -> bool:
     same = (head.channel_id, head.author["id"]) == (message.channel_id, message.author["id"])
-    return same and message.at - head.at < TOGETHER
+    return same and message.at - head.at < TOGETHER and not message.ephemeral  # each answer names its command
 
 
 def _log(lines: Iterable[str]) -> str:
@@ -151,6 +151,12 @@ def _log(lines: Iterable[str]) -> str:
         return f"<li{kind}>{escape(line)}</li>"
 
     return f'<aside><h2>Log</h2><div class="log"><ol>{"".join(map(entry, lines))}</ol></div></aside>'
+
+
+def _secret(world: World, channel_id: str) -> list[Posted]:
+    """What only those saw who typed commands there; the page looks over everybody's shoulder."""
+    asked = [one for one in world.discord.interactions.log if one.channel.id == channel_id]
+    return [said for one in asked for said in one.shown if said.ephemeral]
 
 
 # --- serving ----------------------------------------------------------------------------------------------------
@@ -183,7 +189,7 @@ async def serve_page(
         state = PageState(
             guild=world.discord.guild.name,
             channels=[
-                ChannelView(id=channel.id, name=channel.name, messages=list(channel.messages))
+                ChannelView(id=channel.id, name=channel.name, messages=[*channel.messages, *_secret(world, channel.id)])
                 for channel in world.discord.guild.channels.values()
                 if not channel.is_voice
             ],

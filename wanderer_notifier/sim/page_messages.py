@@ -55,16 +55,30 @@ def message_html(message: Posted, reader: Reader, *, channel: str | None, follow
         place = f'<a href="/?channel={escape(message.channel_id)}">#{escape(channel)}</a>' if channel else ""
         where = f'<span class="in">in {place}</span>' if place else ""
         tag = '<span class="tag">APP</span>' if bot else ""
-        head = f'<div class="who"><b>{escape(name)}</b>{tag}{clock}{where}</div>'
+        head = f'{_asked(message)}<div class="who"><b>{escape(name)}</b>{tag}{clock}{where}</div>'
     said = markdown.to_html(message.content, reader.now, reader.names)
     text = f'<div class="text">{said}</div>' if said else ""
     embeds = "".join(_embed(embed, reader) for embed in message.shown_embeds)
     notes = ["edited"] if message.edited else []
     notes += ["silent"] if message.silent else []
+    notes += [f"👁 only {_asker(message)} can see this"] if message.ephemeral else []
     note = f'<div class="note">({", ".join(notes)})</div>' if notes else ""
     classes = " ".join([*(["more"] if follows else []), *(["pinged"] if message.pinged else [])])
     marked = f' class="{classes}"' if classes else ""
     return f'<article id="m{escape(message.id)}"{marked}>{left}<div>{head}{text}{embeds}{note}</div></article>'
+
+
+def _asked(message: Posted) -> str:
+    """Who gave the command that *message* answers."""
+    origin = message.origin.get("interaction_metadata")
+    if not origin:
+        return ""
+    return f'<div class="note">↱ <b>{_asker(message)}</b> used <code>/{escape(str(origin["name"]))}</code></div>'
+
+
+def _asker(message: Posted) -> str:
+    user = (message.origin.get("interaction_metadata") or {}).get("user") or {}
+    return escape(str(user.get("global_name") or user.get("username") or "somebody"))
 
 
 def _embed(embed: JsonObject, reader: Reader) -> str:

@@ -25,6 +25,7 @@ from wanderer_notifier.sim.scenario_cast import (
     RALLY_CALLS,
     TRACKED,
 )
+from wanderer_notifier.sim.scenario_members import Members
 from wanderer_notifier.sim.world import World
 
 KILL_S, SYSTEM_S, CHARACTER_S = 20.0, 20.0, 40.0
@@ -60,6 +61,8 @@ class Acts:
         self._chain = [system for system, _, _ in MAP_SYSTEMS]
         self._dreaded = [PRIORITY_SYSTEM]
         self._last_kill: dict[int, datetime] = {}
+        self._latest: int | None = None
+        self.members = Members(world, self.expectations, lambda: self._latest, tell)
 
     def prepare(self) -> None:
         """Draw the map and its history; there is no licence yet."""
@@ -269,6 +272,7 @@ class Acts:
         kill["victim"]["items"] = items or []
         self.world.killfeed.push(kill, times=times)
         self._last_kill[how["system_id"]] = self.world.now()
+        self._latest = kill["killmail_id"]
         ship = SHIPS.get(kill["victim"]["ship_type_id"], "ship")
         piloted = "character_id" in kill["victim"]
         who = PILOTS[how["victim"]].name if piloted else CORPORATIONS[kill["victim"]["corporation_id"]].name
