@@ -94,7 +94,7 @@ def test_three_unclean_starts_within_ten_minutes_make_the_feeds_wait_a_minute() 
     migrate(conn)
 
     def start(minutes: float) -> tuple[int, float]:
-        return note_start(conn, BEGIN + timedelta(minutes=minutes))
+        return note_start(conn, BEGIN + timedelta(minutes=minutes), 60.0)
 
     assert start(0) == (0, 0.0), "the first start follows nothing"
     assert start(1) == (1, 0.0)

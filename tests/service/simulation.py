@@ -82,7 +82,7 @@ async def _play(seed: int, folder: Path) -> Story:
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery)
         world.attach(network)
-        settings = load({**world.environment(), "DATA_DIR": str(folder)}, cwd=folder)
+        settings = load({**world.environment(), "DATA_DIR": str(folder), "CRASH_LOOP_PAUSE_SECONDS": "0"}, cwd=folder)
         seams = Seams(now=now, dice=Random(seed), dial=network.dial, store_run=inline, signals=False, web=False)
 
         async def live(until: float) -> None:

@@ -26,7 +26,7 @@ PROBE_S = 15.0
 PROBE_AGAIN_S = 5.0
 PRUNE_S = 3600.0
 SPARE_EVERY = timedelta(hours=6)
-CRASHES, CRASHES_WITHIN, CRASH_PAUSE_S = 3, timedelta(minutes=10), 60.0
+CRASHES, CRASHES_WITHIN = 3, timedelta(minutes=10)
 """operations.md OPS-87: a crash loop must not hammer Discord and the map."""
 
 
@@ -133,9 +133,9 @@ async def _renew_spare(store: Store, file: Path) -> None:
         log.info("spare_copy_renewed")
 
 
-def note_start(conn: sqlite3.Connection, moment: datetime) -> tuple[int, float]:
+def note_start(conn: sqlite3.Connection, moment: datetime, rest_s: float) -> tuple[int, float]:
     """Note that a run begins: how many runs ended without saying so (operations.md OPS-87), and for how many seconds
-    the feeds should wait because that happens again and again."""
+    the feeds should wait: *rest_s* if that happens again and again."""
     unclean = int(memory.get_meta(conn, "unclean_ends") or 0)
     pause_s = 0.0
     if memory.get_meta(conn, "running_since") is not None:
@@ -149,8 +149,8 @@ def note_start(conn: sqlite3.Connection, moment: datetime) -> tuple[int, float]:
         ]
         starts = [start for start in starts if timedelta(0) <= moment - start <= CRASHES_WITHIN][-CRASHES:]
         memory.set_meta(conn, "unclean_starts", json.dumps([start.isoformat() for start in starts]))
-        if len(starts) == CRASHES:
-            pause_s = CRASH_PAUSE_S
+        if len(starts) == CRASHES and rest_s:
+            pause_s = rest_s
             log.error("crash_loop", unclean_starts=CRASHES, within_s=CRASHES_WITHIN.total_seconds(), pause_s=pause_s)
     memory.set_meta(conn, "running_since", moment.isoformat())
     return unclean, pause_s

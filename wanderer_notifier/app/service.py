@@ -330,7 +330,7 @@ class _Service:
         moment = self.now()
         self.first_start = memory.first_start(conn, moment)
         self.ended_badly = memory.get_meta(conn, "running_since") is not None
-        self.vitals.unclean_starts, self.feed_pause_s = note_start(conn, moment)
+        self.vitals.unclean_starts, self.feed_pause_s = note_start(conn, moment, self.settings.crash_loop_pause_s)
         self.metrics.unclean_starts.inc(self.vitals.unclean_starts)
         self.insight.remember(conn)
         doubt = restored.begin(conn, moment, timedelta(seconds=max(self.settings.rules.max_kill_age_s, DOUBT_S)))

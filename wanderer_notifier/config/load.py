@@ -119,6 +119,7 @@ def _build(reading: Reading, cwd: Path) -> Settings:
         ipv4_only=reading[v.HTTP_IPV4_ONLY],
         shutdown_grace_s=reading[v.SHUTDOWN_GRACE_SECONDS],
         ready_feed_grace_s=reading[v.READY_FEED_GRACE_SECONDS],
+        crash_loop_pause_s=reading[v.CRASH_LOOP_PAUSE_SECONDS],
         status_messages=reading[v.STATUS_MESSAGES_ENABLED],
         schedulers=reading[v.SCHEDULERS_ENABLED],
         telemetry_log=reading[v.TELEMETRY_LOGGING_ENABLED],

@@ -131,6 +131,7 @@ class Settings:
     ipv4_only: bool
     shutdown_grace_s: float
     ready_feed_grace_s: float
+    crash_loop_pause_s: float
     status_messages: bool
     schedulers: bool
     telemetry_log: bool

@@ -254,6 +254,9 @@ SHUTDOWN_GRACE_SECONDS = Variable(
 READY_FEED_GRACE_SECONDS = Variable(
     "READY_FEED_GRACE_SECONDS", PROCESS, kind.duration("s", 0, 86_400), "120", "ready_feed_grace_s",
     "How long a feed may be down before `/ready` fails.")
+CRASH_LOOP_PAUSE_SECONDS = Variable(
+    "CRASH_LOOP_PAUSE_SECONDS", PROCESS, kind.duration("s", 0, 3600), "60", "crash_loop_pause_s",
+    "How long the feeds rest at a start after three unclean ends within ten minutes; 0: not at all.")
 LEADER_LOCK_FILE = Variable(
     "LEADER_LOCK_FILE", PROCESS, maybe(kind.path), "", "leader_lock_file",
     "Lock on shared storage, for a warm standby.")
