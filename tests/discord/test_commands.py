@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,34 @@ async def test_a_slow_command_is_deferred_within_a_second_and_filled_in_later(
         assert answer.after_s < 1.0
         assert answer.content == "done"
         assert len(at.discord.interactions.log[-1].shown) == 1
+
+
+async def test_an_answer_that_is_filled_in_later_pings_nobody_either(autojump_clock: MockClock) -> None:  # P78
+    async with command_stage() as at:
+        at.delay_s = 2.0
+        at.result = Result(text="done, @everyone, @here, <@700000000000000031>")
+        answer = await at.invoke().answer()
+        assert answer.deferred
+        assert (answer.content, answer.message.pinged) == (at.result.text, ())
+
+
+async def test_no_line_of_the_log_holds_an_interactions_token(autojump_clock: MockClock) -> None:  # P77
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    try:
+        with structlog.testing.capture_logs() as lines:
+            async with command_stage() as at:
+                for fault in (None, status(500), cut(effect=True), refused(404, 10062), refused(401, 50027)):
+                    for route in (CALLBACK, ORIGINAL):
+                        at.delay_s = 2.0 if route == ORIGINAL else 0.0
+                        if fault is not None:
+                            at.discord.fault(fault, route=route, times=2)
+                        at.invoke()
+                        await trio.sleep(60)
+    finally:
+        structlog.configure(**before)
+    assert len(lines) > 10
+    assert "test-token-interaction" not in repr(lines)
 
 
 async def test_a_job_that_never_ends_is_cut_while_its_token_lives(autojump_clock: MockClock) -> None:  # P72
