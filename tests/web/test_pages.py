@@ -78,6 +78,9 @@ async def found() -> Stored:
     return FOUND
 
 
+YOUNG = part("map_data:x", "starting")
+
+
 class Text(HTMLParser):
     """What a text browser shows, and every tag."""
 
@@ -138,10 +141,7 @@ async def test_the_page_has_no_script_and_a_policy_that_would_not_let_it_run_one
         ({}, "All is well"),
         ({"components": (part("esi", "degraded", "HTTP 502"),)}, "Working, with some trouble"),
         ({"components": (part("killmail_stream:x", "failed", "refused"),), "readiness": BAD_FEED}, "Not ready"),
-        (
-            {"components": (part("map_data:x", "starting"),), "readiness": judge(part("map_data:x", "starting"), uptime_s=5)},
-            "Starting",
-        ),
+        ({"components": (YOUNG,), "readiness": judge(YOUNG, uptime_s=5)}, "Starting"),
         ({"state": "stopping"}, "Stopping"),
         ({"broken_task": "pipeline"}, "Broken: pipeline task stopped"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.web.stage import BAD_FEED, GOOD, T0, TOKEN, judge, part, site
+from tests.web.stage import BAD_FEED, GOOD, TOKEN, judge, part, site
 from wanderer_notifier.web.server import listen
 from wanderer_notifier.web.views import Snapshot
 

@@ -66,7 +66,9 @@ class Chronicle:
         span.to(view.state)
         if before is None and view.state in ("starting", "ok", "disabled"):
             return  # how things begin is not worth a line
-        text = "working again" if view.state == "ok" else f"{view.state}: {view.reason}" if view.reason else view.state
+        text = f"{view.state}: {view.reason}" if view.reason else view.state
+        if view.state == "ok":
+            text = "working" if before in ("starting", "disabled") else "working again"
         self._note(view.name, text, _LEVELS.get(view.state, "bad"))
 
     def delivered(self, result: Delivered) -> None:

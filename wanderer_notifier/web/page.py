@@ -35,7 +35,8 @@ def render(view: Snapshot, stored: Stored, *, partial: bool = False) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="refresh" content="{REFRESH_S}">'
         f"<title>{_mark(view)} WandererNotifier Dashboard</title><style>{CSS}</style></head>"
-        f'<body><div class="wrap">{_head(view)}<main>{_verdict(view, note)}<div class="grid">{all_cards(view, stored)}</div>'
+        f'<body><div class="wrap">{_head(view)}<main>{_verdict(view, note)}'
+        f'<div class="grid">{all_cards(view, stored)}</div>'
         f"{_kills(stored.kills, view.now)}{_problems(view)}{_checks(view)}</main>"
         f"<footer>Data of {view.now:%Y-%m-%d %H:%M:%S} UTC, refreshed every {REFRESH_S} s. "
         f'WandererNotifier {escape(view.version)}. EVE Online Killmail Monitoring. <a href="/api/status">JSON</a> '
@@ -76,7 +77,8 @@ def _verdict(view: Snapshot, note: str) -> str:
 
 
 def _troubled(view: Snapshot) -> list[ComponentView]:
-    return [part for part in view.components if part.state in ("degraded", "failed")]
+    """The parts in trouble; a licence that is not valid changes looks only, and stands in its card."""
+    return [part for part in view.components if part.state in ("degraded", "failed") and part.name != "license"]
 
 
 def _trouble(part: ComponentView) -> str:

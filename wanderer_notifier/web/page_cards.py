@@ -64,7 +64,7 @@ def _discord(view: Snapshot, stored: Stored) -> str:
     gateway = (*parts_of(view, "discord_gateway"), None)[0]
     rest = (*parts_of(view, "discord_rest"), None)[0]
     seen = view.activity.deliveries
-    rows = [("Messages", state(rest)), ("Gateway (commands)", state(gateway))]
+    rows = [("Messages", state(rest)), ("Gateway", state(gateway))]
     rows.append(("In the queue", f"{waiting}{oldest}"))
     rows.append(("Last message", ago(stored.last_sent_at, view.now)))
     rows.append(("Asked to wait (429)", str(seen.limited)))

@@ -23,7 +23,7 @@ header b{color:var(--text);font-weight:600}
 .verdict.good{background:var(--goodback);border-color:var(--good);color:var(--good)}
 .verdict.fair{background:var(--fairback);border-color:var(--fair);color:var(--fair)}
 .verdict.bad{background:var(--badback);border-color:var(--bad);color:var(--bad)}
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(265px,1fr));gap:14px;margin-bottom:14px}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:14px;margin-bottom:14px}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:13px 16px;min-width:0}
 section.wide{margin-bottom:14px}
 h3{font-size:12px;text-transform:uppercase;letter-spacing:.06em;color:var(--dim);margin:0 0 8px;font-weight:600}
