@@ -146,6 +146,12 @@ def test_every_metric_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MANUALS)
+def test_every_alert_exists(name: str) -> None:
+    rules = set(re.findall(r"- alert: (\w+)", text_of("ops/alerts.yml")))
+    assert {each for span in spans(name) for each in re.findall(r"\b(Notifier[A-Z]\w+)", span)} <= rules
+
+
+@pytest.mark.parametrize("name", MANUALS)
 def test_every_event_of_the_log_exists(name: str) -> None:
     told = re.findall(r"events? `([^`]+)`(?:, `([^`]+)`)?", text_of(name))
     named = {each for pair in told for each in pair if each}

@@ -29,9 +29,13 @@ async def test_the_manager_hears_ready_signs_of_life_and_the_end(tmp_path: Path)
         async with trio.open_nursery() as nursery:
             await nursery.start(world.serve)
             environment = {**world.environment(), "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
+            environment |= {"BUILD_COMMIT": "c0ffee", "BUILD_DATE": "2026-11-25T00:00:00Z"}
             async with running(environment, tmp_path / "priv") as service:
                 await until(lambda: heard("READY=1"), "READY=1")
                 await until(lambda: heard("WATCHDOG=1", times=5), "signs of life")
+                info = (await service.get("/api/system/info")).json()
+                assert info["build"] == {"commit": "c0ffee", "date": "2026-11-25T00:00:00Z"}
+                assert 'commit="c0ffee"' in (await service.get("/metrics")).text
                 written = [path for path in (tmp_path / "priv").rglob("*") if path.is_file()]
                 assert written
                 assert [path.name for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from attrs import Factory, frozen
@@ -33,6 +33,8 @@ class Seams:
     """Whether to open the web port; off where there are no real sockets."""
     manager: ServiceManager = ServiceManager()
     """Who started the process and wants to know how it is; nobody by default."""
+    build: Mapping[str, str | None] = Factory(dict)
+    """`commit` and `date` of what runs, as far as whoever built it said so."""
 
     def dialler(self, *, ipv4_only: bool) -> Dial:
         return self.dial if self.dial is not None else tcp_dial(ipv4_only=ipv4_only)

@@ -47,7 +47,6 @@ from wanderer_notifier.net.dial import Dial
 from wanderer_notifier.runtime import logs
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
-from wanderer_notifier.runtime.notify import ServiceManager
 from wanderer_notifier.runtime.supervise import BudgetSpent, describe, run_essential
 from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state import memory, outbox, restored
@@ -67,8 +66,8 @@ DOUBT_S = 3600.0
 ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
 
 
-def main(settings: Settings, manager: ServiceManager) -> int:
-    """Run the service until it is told to stop, and keep *manager* informed; returns the exit code."""
+def main(settings: Settings, seams: Seams) -> int:
+    """Run the service until it is told to stop; returns the exit code."""
     log_file = settings.log.dir / "wanderer_notifier.log" if settings.log.file_enabled and settings.log.dir else None
     try:
         redact = logs.configure(
@@ -82,7 +81,7 @@ def main(settings: Settings, manager: ServiceManager) -> int:
     except OSError as error:
         print(f"cannot open the log file {log_file}: {error}", file=sys.stderr)  # noqa: T201  # no log to say it in
         return EX_OSFILE
-    return trio.run(partial(run, settings, seams=Seams(manager=manager), redact=redact))
+    return trio.run(partial(run, settings, seams=seams, redact=redact))
 
 
 async def run(
@@ -159,10 +158,11 @@ class _Service:
     ) -> None:
         self.settings, self.seams, self.store, self.redact, self.stop = settings, seams, store, redact, stop
         self.now, self.roll = seams.now, seams.dice.random
-        self.metrics = Metrics()
+        self.metrics = Metrics(seams.build.get("commit") or "unknown")
         self.insight = Insight(self.metrics, self.now)
         self.health = Health(self.now, self.insight.component_changed)
         self.vitals = Vitals(self.now)
+        self.vitals.build = seams.build
         self.dial: Dial = seams.dialler(ipv4_only=settings.ipv4_only)
         self.known: Watch[Tracking] = Watch(Tracking())
         self.systems: Watch[frozenset[int]] = Watch(frozenset())

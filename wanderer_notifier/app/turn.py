@@ -68,9 +68,6 @@ async def _taken(
             side.start_soon(seams.manager.reassure, lambda: True)
             if seams.web:
                 side.start_soon(_probes, settings)
-            # Waiting is what a standby is for: a service manager must not take it for a start that hangs.
-            seams.manager.tell("READY=1", "STATUS=standby, another copy works")
-            side.start_soon(seams.manager.reassure, lambda: True)
             became = await _patiently(take, patience_s)
             side.cancel_scope.cancel(reason="waited enough")
     if isinstance(became, Taken):

@@ -209,10 +209,12 @@ def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _run(settings: Settings) -> int:
     from wanderer_notifier.app import service  # imported late: the health probe must not load the whole service
+    from wanderer_notifier.app.seams import Seams
     from wanderer_notifier.runtime.notify import ServiceManager
 
     os.umask(0o077)  # what it writes (database, mirror files, log) is nobody else's to read
-    return service.main(settings, ServiceManager.of(os.environ, os.getpid()))
+    build = {"commit": os.environ.get("BUILD_COMMIT"), "date": os.environ.get("BUILD_DATE")}  # Containerfile
+    return service.main(settings, Seams(manager=ServiceManager.of(os.environ, os.getpid()), build=build))
 
 
 def _demo(arguments: argparse.Namespace) -> int:
