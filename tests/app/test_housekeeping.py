@@ -15,6 +15,7 @@ from wanderer_notifier.app.housekeeping import keep_house, note_end, note_start
 from wanderer_notifier.app.snapshot import Vitals
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
+from wanderer_notifier.state import memory
 from wanderer_notifier.state.migrations import migrate
 from wanderer_notifier.state.store import Store
 
@@ -76,14 +77,16 @@ async def test_a_last_good_copy_is_kept_and_renewed(autojump_clock: MockClock, t
     store = Store.open(tmp_path / "notifier.db", run=inline, now=now)
     health = Health(now)
     spare = tmp_path / "notifier.db.bak"
+    await store.write(lambda conn: memory.set_meta(conn, "spare_at", (BEGIN - timedelta(hours=5)).isoformat()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keep_house, store, health.component("data_dir"), health, Vitals(now), Metrics(), now)
-        await trio.sleep(5 * 3600)
-        assert not spare.exists()
-        await trio.sleep(2.5 * 3600)
+        await trio.sleep(3500)
+        assert not spare.exists(), "the last one is not six hours old"
+        await trio.sleep(200)
         first = spare.read_bytes()
         assert spare.stat().st_mode & 0o777 == 0o600
-        await trio.sleep(7 * 3600)
+        await store.write(lambda conn: memory.set_meta(conn, "spare_at", (now() - timedelta(hours=6)).isoformat()))
+        await trio.sleep(3600)
         assert spare.read_bytes() != first
         nursery.cancel_scope.cancel()
     store.close()

@@ -15,6 +15,7 @@ import trio
 from tests.cli.ran import beside
 from tests.service.harness import until
 from tests.service.test_run import HOME, OTHER, embed, posted, ready_service, strangers_kill, universe
+from wanderer_notifier.sim.ratelimits import Limit
 from wanderer_notifier.state import memory
 
 
@@ -33,6 +34,7 @@ async def test_a_lost_volume_is_restored_while_nothing_is_told_twice(
     data, copy = tmp_path / "priv", tmp_path / "copy.db"
     async with universe() as world:
         environment = world.environment()
+        world.discord.api.limits.routes["POST /channels/{c}/messages"] = Limit(requests=50, per_s=1.0)
         async with ready_service(world, tmp_path) as service:
             for _ in range(4):
                 world.killfeed.push(strangers_kill(world, HOME))

@@ -18,6 +18,7 @@ from wanderer_notifier.app import service as service_
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
 from wanderer_notifier.sim.network import MemoryNetwork
+from wanderer_notifier.sim.ratelimits import Limit
 from wanderer_notifier.sim.world import World
 from wanderer_notifier.state.lock import Lock
 
@@ -31,6 +32,7 @@ def same_volume(tmp_path: Path) -> Path:
 async def test_o16_a_second_copy_waits_and_takes_over_without_doubles_and_in_order(tmp_path: Path) -> None:
     pushed: list[str] = []
     async with universe() as world, ready_service(world, tmp_path) as first:
+        world.discord.api.limits.routes["POST /channels/{c}/messages"] = Limit(requests=50, per_s=1.0)
 
         async def push() -> None:
             for number in range(24):

@@ -97,9 +97,10 @@ def _worst(parts: Sequence[ComponentView], grace_s: float) -> str:
     worst = "disabled"
     for part in parts:
         words = _words(part, grace_s)
-        if len(parts) > 1 and words not in ("ok", "disabled", "starting"):
+        of_several = part.name.partition(":")[2]  # the check itself may be a part, too
+        if len(parts) > 1 and of_several and words not in ("ok", "disabled", "starting"):
             head, colon, rest = words.partition(": ")
-            words = f"{head}: {part.name.partition(':')[2]}{colon}{rest}"
+            words = f"{head}: {of_several}{colon}{rest}"
         worst = max(worst, words, key=_severity)
     return worst
 
