@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 import trio
 
 from wanderer_notifier.app.insight import Insight
+from wanderer_notifier.app.stored import read_commands
 from wanderer_notifier.config.settings import WebSettings
-from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.state.store import Store
-from wanderer_notifier.web.app import Policy, Sources, make_app, no_commands
+from wanderer_notifier.web.app import Policy, Sources, make_app
 from wanderer_notifier.web.guard import Guard
 from wanderer_notifier.web.server import listen, serve
 from wanderer_notifier.web.views import Snapshot
@@ -30,12 +31,8 @@ async def open_site(
     insight: Insight,
     metrics: Metrics,
     redact: Callable[[str], str],
-    commands: Callable[[int], Awaitable[Sequence[JsonObject]]] | None = None,
 ) -> int:
-    """Listen and answer in *nursery* until *stop* is set; the port. Raises OSError when it cannot be had.
-
-    *commands* gives the latest slash commands without anything personal; None: there are none.
-    """
+    """Listen and answer in *nursery* until *stop* is set; the port. Raises OSError when it cannot be had."""
     token = web.auth_token
     if token is None:
         log.warning("web_open", note="WEB_AUTH_TOKEN is not set: every page is readable by whoever reaches the port")
@@ -44,7 +41,7 @@ async def open_site(
         registry=metrics.registry,
         stored=lambda: insight.stored(store),
         measure=lambda: insight.measure(snapshot()),
-        commands=commands or no_commands,
+        commands=lambda limit: store.read(partial(read_commands, limit=limit)),
     )
     policy = Policy(
         guard=Guard(token.reveal() if token else None, web.trusted_proxies),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from datetime import UTC
+from itertools import islice
 from typing import Any
 
 from wanderer_notifier.core.claims import killmail_of
+from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.why_words import ROUTES, reason
-from wanderer_notifier.state import latest, outbox
+from wanderer_notifier.state import latest, outbox, priorities
 from wanderer_notifier.state.latest import LatestKill
 from wanderer_notifier.web.activity import Fate, KillSeen, Stored
 
@@ -32,6 +35,19 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
         database_bytes=latest.size(conn),
         queue={"queued": counts.queued, "sending": counts.sending, "sent": counts.sent, "dead": counts.dead},
     )
+
+
+def read_commands(conn: sqlite3.Connection, limit: int) -> list[JsonObject]:
+    """The latest slash commands, newest first: what was asked for, never by whom."""
+    return [
+        {
+            "type": entry.type,
+            "param": entry.param,
+            "timestamp": entry.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "outcome": entry.outcome,
+        }
+        for entry in islice(priorities.log(conn), limit)
+    ]
 
 
 def _seen(conn: sqlite3.Connection, kill: LatestKill) -> KillSeen:
