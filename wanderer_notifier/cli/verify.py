@@ -20,7 +20,7 @@ from attrs import frozen
 
 from wanderer_notifier.cli import doctor, verify_checks, verify_host
 from wanderer_notifier.cli.terminal import safe
-from wanderer_notifier.cli.verify_checks import Check, Level
+from wanderer_notifier.cli.verify_checks import FEEDS, SMOKE, Check, Level
 from wanderer_notifier.config.load import ConfigError, load
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.findings import Finding
@@ -90,8 +90,11 @@ async def _all(
             show(check)
 
     note(configuration)
-    note(await service(target, dial=dial, quick=arguments.quick))
+    told = await service(target, dial=dial, quick=arguments.quick)
+    probes = [check for check in told if check.section not in (SMOKE, FEEDS)]
+    note(probes)
     note(verify_host.container(settings.data_dir if settings else None))
+    note(told[len(probes) :])
     if arguments.quick or settings is None:
         return found
     groups = await doctor.examine(
