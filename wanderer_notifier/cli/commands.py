@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _obey(arguments: argparse.Namespace) -> int:
+    os.umask(0o077)  # what we write (database, mirror files, copies, log) is nobody else's to read
     environ = dict(os.environ)
     match arguments.command:
         case "demo":
@@ -212,7 +213,6 @@ def _run(settings: Settings) -> int:
     from wanderer_notifier.app.seams import Seams
     from wanderer_notifier.runtime.notify import ServiceManager
 
-    os.umask(0o077)  # what it writes (database, mirror files, log) is nobody else's to read
     build = {"commit": os.environ.get("BUILD_COMMIT"), "date": os.environ.get("BUILD_DATE")}  # Containerfile
     return service.main(settings, Seams(manager=ServiceManager.of(os.environ, os.getpid()), build=build))
 
