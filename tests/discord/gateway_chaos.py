@@ -175,7 +175,7 @@ async def _costly(at: Stage, rng: Random) -> None:
         lambda: _brick(gateway),
         lambda: _lose_session(gateway, invalid_session(False)),
         lambda: _lose_session(gateway, Late(20.0)),
-        lambda: gateway.fault("dispatch", Swap(), event="VOICE_STATE_UPDATE"),
+        lambda: gateway.fault("dispatch", Swap(), event="INTERACTION_CREATE"),
     ]
     choice = rng.randrange(len(acts) + 3)
     if choice < len(acts):

@@ -542,6 +542,16 @@ def test_a_skipped_number_is_noticed_and_lived_with(played: Played) -> None:  # 
     assert played.session.oddities["skipped"] == 3
 
 
+def test_a_dispatch_that_comes_late_is_handed_out_once_and_moves_nothing(played: Played) -> None:
+    played.begin()
+    played.get(event("X", 4))
+    assert played.get(event("Y", 3)) == [Dispatch("Y", {}, 3)]
+    assert played.get(event("Y", 3)) == []
+    assert played.get(event("Y", 4)) == []
+    assert played.session.resumable is not None
+    assert played.session.resumable.seq == 4
+
+
 def test_a_repeated_dispatch_is_handed_out_once(played: Played) -> None:  # P67
     played.begin()
     assert played.get(event("X", 2)) == [Dispatch("X", {}, 2)]

@@ -50,6 +50,7 @@ SESSION_S = 300.0
 """After so long without a good frame, or so many failed attempts, a session is given up (P01)."""
 PRESENCE_S = 20.0
 GARBLED = 3
+REMEMBERED = 100
 
 
 class Session:
@@ -59,6 +60,7 @@ class Session:
         self._identity = identity
         self._session = stored
         self._seq = stored.seq if stored is not None else 0
+        self._missing = set[int]()  # numbers skipped lately: should they come late, they are no repetition
         self._good_at = stored.last_good if stored is not None else -math.inf
         self._link: Link | None = None
         self._url = ""
@@ -271,12 +273,14 @@ class Session:
             self.oddities["early_dispatch"] += 1
             return []
         if seq is not None:
-            if seq <= self._seq:
+            if seq <= self._seq and seq not in self._missing:
                 self.oddities["repeated"] += 1
                 return []
+            self._missing.discard(seq)
             if seq > self._seq + 1:
                 self.oddities["skipped"] += seq - self._seq - 1
-            self._seq, self._good_at = seq, now
+                self._missing = set(range(max(self._seq + 1, seq - REMEMBERED), seq))
+            self._seq, self._good_at = max(seq, self._seq), now
         if kind == "RESUMED":
             link.went_live(now)
             return [Resumed(self._session.bot)]
@@ -295,7 +299,7 @@ class Session:
             last_good=now,
             bot=Bot(user_id=_id_of(data.get("user")), application_id=_id_of(data.get("application"))),
         )
-        self._seq, self._good_at = seq or 0, now
+        self._seq, self._missing, self._good_at = seq or 0, set(), now
         link.went_live(now)
         return [Dispatch("READY", data, seq), Ready(self._session.bot)]
 
