@@ -59,6 +59,7 @@ class Enrichment:
         )
         self.esi = esi = Esi(esi_api, part=health.component("esi"), roll=roll, told=metrics.esi_errors_left.set)
         self._upstreams = [esi_api]
+        self.esi = esi
         self.universe = Universe(
             store,
             esi,

@@ -35,6 +35,8 @@ class Insight:
         self._metrics = metrics
         self.chronicle, self.lifetime, self.lines = Chronicle(now), Lifetime(metrics), KillLines()
         self._tasks: dict[str, None] = {}
+        self.circuits: dict[str, Callable[[], bool]] = {}
+        """Upstreams that are left alone after failures, and whether they are just now."""
 
     def component_changed(self, view: ComponentView) -> None:
         """Follow a component."""
@@ -91,6 +93,8 @@ class Insight:
         """Bring the gauges up to date that nobody else sets."""
         metrics, total = self._metrics, view.activity.lifetime
         metrics.ready.set(view.readiness.ready)
+        for service, is_open in self.circuits.items():
+            metrics.circuit_state.labels(service).set(is_open())
         metrics.priority_systems.set(view.activity.priority_systems)
         for what in ("received", "queued", "duplicate", "skipped", "malformed", "given_up"):
             metrics.lifetime.labels(what).set(getattr(total, what))

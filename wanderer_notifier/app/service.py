@@ -210,6 +210,7 @@ class _Service:
             roll=self.roll,
             about=ABOUT,
         )
+        self.insight.circuits["esi"] = lambda: enrichment.esi.shut
         delivery = Delivery(
             self.store,
             post=rest.post,
@@ -361,6 +362,7 @@ class _Service:
             dial=self.dial,
             headers=identify(discord.token.reveal(), __version__, ABOUT),
             observe=self.metrics.http_done,
+            retried=self.metrics.http_again,
             roll=self.roll,
         )
 
@@ -372,6 +374,7 @@ class _Service:
             headers={"user-agent": f"wanderer-notifier/{__version__} (+{ABOUT})"},
             total_s=30.0,
             observe=self.metrics.http_done,
+            retried=self.metrics.http_again,
             roll=self.roll,
         )
 
@@ -386,6 +389,7 @@ class _Service:
             dial=self.dial,
             headers=headers,
             observe=self.metrics.http_done,
+            retried=self.metrics.http_again,
             roll=self.roll,
         )
 
@@ -460,6 +464,7 @@ class _Service:
                     for slug in (each.slug for each in settings.rules.maps):
                         feeds.start_soon(self._follow_map, slug, map_api, pipeline, arrivals, name=f"map {slug}")
                     rest = KillRest(kill_api)
+                    self.insight.circuits["kills"] = lambda: rest.shunned
                     audiences: dict[AudienceName, Watch[frozenset[int]]]
                     audiences = {"systems": self.systems, "characters": self.characters}
                     for audience, wanted in audiences.items():

@@ -96,12 +96,13 @@ class Upstream:
         max_body: int = 16 * 2**20,
         connections: int = 20,
         observe: Observe | None = None,
+        retried: Callable[[str], None] = lambda name: None,
         roll: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.name = name
         self._total_s, self._max_body = total_s, max_body
         self._observe, self._roll = observe or (lambda *_: None), roll
-        self._connect_s, self._read_s = connect_s, read_s
+        self._connect_s, self._read_s, self._retried = connect_s, read_s, retried
         if tls is None and base_url.startswith("https"):
             tls = default_tls()
         default = httpx.Headers({"user-agent": "wanderer-notifier"})
@@ -223,6 +224,7 @@ class Upstream:
             except (NotReached, Interrupted):
                 if failures >= attempts:
                     raise
+            self._retried(self.name)
             await trio.sleep(wait)
 
     async def aclose(self) -> None:

@@ -219,6 +219,10 @@ class Metrics:
         for state in STATES:
             self.component_state.labels(view.name, state).set(view.state == state)
 
+    def http_again(self, service: str) -> None:
+        """Count a request to an upstream that is made again."""
+        self.http_retries.labels(service).inc()
+
     def http_done(self, service: str, method: str, status: int | str, seconds: float) -> None:
         """Count one finished request to an upstream; *status* is a code or the kind of failure."""
         self.http_requests.labels(service, method, str(status)).inc()
