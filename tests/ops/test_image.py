@@ -24,6 +24,7 @@ from wanderer_notifier.sim.world import World
 NAME = os.environ.get("WANDERER_NOTIFIER_TEST_IMAGE", "")
 UID = 10001
 HOME = 31002001
+SCRIPT = Path(__file__).parents[2] / "scripts/production_deployment_verification.sh"
 HEALTHY_WITHIN_S, ENDED_WITHIN_S = 20.0, 10.0
 
 pytestmark = [
@@ -140,6 +141,19 @@ async def test_it_starts_tells_ends_and_remembers(
             await world.killfeed.until(lambda feed: any(one.systems for one in feed.joined))
             push_kill(world)
             await told(world, 1)
+
+            # The checks of the deployment checklist, from outside and from inside.
+            outside = await trio.run_process(
+                [str(SCRIPT)],
+                env={"PATH": os.environ["PATH"], "DATA_DIR": str(volume), **environment},
+                cwd=tmp_path,
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+            )
+            assert outside.returncode == 0, outside.stdout.decode() + outside.stderr.decode()
+            code, said = await first.once(["wanderer-notifier", "verify"], environment)
+            assert code == 0, said
 
             begin = trio.current_time()
             assert await run.stop(ENDED_WITHIN_S) == 0
