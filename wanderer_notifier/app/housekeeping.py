@@ -68,6 +68,7 @@ async def keep_house(
         ) -> tuple[outbox.Counts, list[str], bool]:
             moment = now()
             memory.set_meta(conn, "alive_at", moment.isoformat())
+            _probe_cache(conn)
             also(conn)
             for slug in alive:
                 memory.heard(conn, slug, moment)
@@ -83,12 +84,14 @@ async def keep_house(
             counts, damaged, copy_due = await store.write(round_)
         except StoreError as error:
             storage.to("failed", str(error))
+            health.component("cache").to("failed", str(error))
             metrics.persist_failures.labels("notifier.db").inc()
             log.error("storage_probe_failed", reason=str(error))
             await trio.sleep(PROBE_AGAIN_S)
             continue
         else:
             _tell_storage(storage, damaged)
+            health.component("cache").to("ok")
             vitals.queue = {
                 "queued": counts.queued,
                 "sending": counts.sending,
@@ -104,6 +107,13 @@ async def keep_house(
             if copy_due and file is not None:
                 await _renew_spare(store, file)
         await trio.sleep(PROBE_S)
+
+
+def _probe_cache(conn: sqlite3.Connection) -> None:
+    """Put, get and delete one remembered answer; raises `sqlite3.Error` when the table does not take it."""
+    conn.execute("INSERT OR REPLACE INTO lookup (kind, id, fresh_until, used_at) VALUES ('probe', 0, 0, 0)")
+    if conn.execute("DELETE FROM lookup WHERE kind = 'probe' RETURNING id").fetchone() is None:
+        raise sqlite3.DatabaseError("the cache forgot what was just put into it")
 
 
 def _tell_storage(storage: Component, damaged: list[str]) -> None:
