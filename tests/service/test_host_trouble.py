@@ -235,4 +235,6 @@ def test_o14_memory_is_flat_over_many_kills(tmp_path: Path) -> None:
         tracemalloc.stop()
     half = len(figures) // 2
     grown = max(figures[half:]) - max(figures[:half])
-    assert grown < 256 * 1024, [f"{figure / 2**20:.2f} MiB" for figure in figures]
+    # The list of kills seen lately fills up to 20,000, about 200 bytes each for both audiences; all else is flat.
+    filling = 200 * (min(kills, 20_000) - min(kills // 2, 20_000))
+    assert grown < 256 * 1024 + filling, [f"{figure / 2**20:.2f} MiB" for figure in figures]
