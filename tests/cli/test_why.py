@@ -15,12 +15,12 @@ import trio
 from tests.cli.ran import MINIMAL, Ran, beside, runner
 from tests.service.harness import until
 from tests.service.test_run import FAR, HOME, PILOT, posted, ready_service, strangers_kill, universe
-from wanderer_notifier.core.why_words import QUESTIONS, REASONS
 from wanderer_notifier.core.events import SystemRecord
 from wanderer_notifier.core.kill_rules import EVERYWHERE, OF_THE_MAP, TIMELY
 from wanderer_notifier.core.policy import SYSTEM_FILTERS
 from wanderer_notifier.core.trace import Gate
 from wanderer_notifier.core.tracking import MapState
+from wanderer_notifier.core.why_words import QUESTIONS, REASONS
 from wanderer_notifier.sim.killmails import live_form, stored_form
 from wanderer_notifier.sim.world import GUILD, TOKEN, World
 from wanderer_notifier.state import decisions, memory, outbox, parked

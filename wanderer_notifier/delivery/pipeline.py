@@ -184,9 +184,7 @@ class Pipeline:
     def _report(self, arrival: Arrival, made: Plan, done: Committed) -> None:
         for row in done.queued:
             level = logging.DEBUG if row.kind == "kill" else logging.INFO  # a kill has one line, at its end
-            log.log(
-                level, "notification_queued", kind=row.kind, map=row.slug, channel_id=row.channel, claim=row.claim
-            )
+            log.log(level, "notification_queued", kind=row.kind, map=row.slug, channel_id=row.channel, claim=row.claim)
         if made.parked is not None:
             self._metrics.parked.labels(made.parked.kind).inc()
             log.warning("event_parked", kind=made.parked.kind, reason=made.parked.error)

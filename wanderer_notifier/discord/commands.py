@@ -86,7 +86,7 @@ class Commands:
         async with trio.open_nursery() as work:
             self._work = work
             with trio.CancelScope() as intake:
-                work.start_soon(_cancel_when, stop, intake)
+                work.start_soon(_cancel_when, stop, intake)  # noqa: ASYNC111  # cancelling a closed scope does nothing
                 async for event in events:
                     self._begin(event)
                 await stop.wait()

@@ -12,7 +12,6 @@ from wanderer_notifier.core.claims import kill_claim
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.state.rows import RowState, maybe_time, time_of
 
-
 _TOLD = '"sent": true'
 """How a decision to tell looks in the stored outcome."""
 
