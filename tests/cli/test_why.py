@@ -270,7 +270,14 @@ def test_unusable_arguments_are_refused(run: Callable[..., Ran], arguments: tupl
 
 def test_every_rule_and_every_reason_has_plain_words() -> None:
     gates: list[Gate[Any]] = [*EVERYWHERE, *TIMELY, *OF_THE_MAP, *SYSTEM_FILTERS]
-    noted = {"system_on_map", "victim_tracked", "attacker_tracked", "pilot_not_excluded", "corporation_focus"}
+    noted = {
+        "system_on_map",
+        "system_tracked",
+        "victim_tracked",
+        "attacker_tracked",
+        "pilot_not_excluded",
+        "corporation_focus",
+    }
     assert {gate.rule for gate in gates} | noted | {"channel_once"} == set(QUESTIONS)
     assert {gate.reason for gate in gates} | {"not_tracked", "same_channel"} == set(REASONS)
 
