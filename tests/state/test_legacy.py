@@ -179,8 +179,8 @@ async def test_files_written_from_what_was_taken_over_are_those_that_were_read(s
     files = Files(values=read_values(PUBLISHED), log=read_log(bytes.fromhex(ENTRY)))
     await store.write(lambda conn: legacy.take_over(conn, files, NOW))
     await store.write(lambda conn: priorities.change(conn, [lambda it: it.resolved([JITA])]))
-    assert await store.read(legacy.values_file) == PUBLISHED
-    assert await store.read(legacy.log_file) == bytes.fromhex(ENTRY)
+    assert legacy.values_file(await store.read(priorities.load)) == PUBLISHED
+    assert legacy.log_file(await store.read(lambda conn: list(priorities.log(conn)))) == bytes.fromhex(ENTRY)
 
 
 async def test_a_hash_is_resolved_by_any_usual_spelling_and_others_stay(store: Store) -> None:

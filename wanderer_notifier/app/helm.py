@@ -152,9 +152,11 @@ class Helm:
         values, commands, self._values_due, self._log_due = self._values_due, self._log_due, False, False
         try:
             if values:
-                await self._write(legacy.VALUES, legacy.values_file, legacy.EMPTY_VALUES)
+                stored = await self._store.read(priorities.load)
+                await self._write(legacy.VALUES, lambda: legacy.values_file(stored), legacy.EMPTY_VALUES)
             if commands:
-                await self._write(legacy.LOG, legacy.log_file, legacy.EMPTY_LOG)
+                entries = await self._store.read(lambda conn: list(priorities.log(conn)))
+                await self._write(legacy.LOG, lambda: legacy.log_file(entries), legacy.EMPTY_LOG)
         except (OSError, StoreError) as error:
             self._values_due |= values
             self._log_due |= commands
@@ -172,10 +174,9 @@ class Helm:
         self._damaged = ""
         self._part.to("ok")
 
-    async def _write(self, name: str, content: Callable[[sqlite3.Connection], bytes], empty: bytes) -> None:
-        file = self._folder / name
-        wanted = await self._store.read(content)
-        await self._in_thread(partial(legacy.follow, file, wanted, empty))
+    async def _write(self, name: str, content: Callable[[], bytes], empty: bytes) -> None:
+        # Outside the store's turn: a long log takes a while to encode, and kills must not wait for it.
+        await self._in_thread(lambda: legacy.follow(self._folder / name, content(), empty))
 
     async def _name_things(self) -> None:
         """Find the names of hashes, and the ids of names, whenever the maps bring new ones."""

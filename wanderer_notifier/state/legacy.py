@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,7 @@ from wanderer_notifier.state.legacy_terms import (
     write_log,
     write_values,
 )
+from wanderer_notifier.state.priorities import LogEntry
 from wanderer_notifier.wire.etf import MAX_BYTES
 
 log = structlog.get_logger("legacy")
@@ -145,14 +146,14 @@ def take_over(conn: sqlite3.Connection, files: Files, now: datetime) -> TakenOve
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def values_file(conn: sqlite3.Connection) -> bytes:
+def values_file(steering: Steering) -> bytes:
     """What `persistent_values.bin` must hold."""
-    return write_values(priorities.load(conn).hashes())
+    return write_values(steering.hashes())
 
 
-def log_file(conn: sqlite3.Connection) -> bytes:
-    """What `command_log.bin` must hold."""
-    return write_log(log_entry(one) for one in priorities.log(conn))
+def log_file(entries: Iterable[LogEntry]) -> bytes:
+    """What `command_log.bin` must hold, *entries* being newest first; a full one takes a third of a second."""
+    return write_log(log_entry(one) for one in entries)
 
 
 def replace(file: Path, content: bytes) -> bool:
