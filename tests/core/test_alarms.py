@@ -75,4 +75,4 @@ def test_texts_name_the_part_the_length_and_the_reason_and_cannot_ping() -> None
     body = render_alarm(down, "Map stream x").body()
     assert body["allowed_mentions"]["parse"] == []
     assert "@everyone" not in body["embeds"][0]["description"]
-    assert alarm_text(Alarm(subject="x", event="back", text="", down_s=60), "X") == "X is back after 1m"
+    assert alarm_text(Alarm(subject="x", event="back", text="", down_s=60), "X") == "X is back after 1m 0s"
