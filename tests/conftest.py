@@ -25,7 +25,7 @@ CAPTURES = REPO.parent / "shared" / "captures"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--crashes", type=int, default=10, help="how often tests/service/test_crash.py kills the service")
-    parser.addoption("--chaos-seeds", type=int, default=30, help="how many two-hour storms test_chaos.py plays")
+    parser.addoption("--chaos-seeds", type=int, default=12, help="how many two-hour storms test_chaos.py plays")
     parser.addoption("--gateway-seeds", type=int, default=20, help="how many days test_gateway_chaos.py plays")
     parser.addoption("--seeds", type=int, default=200, help="how many seeds the in-process simulation plays")
 
