@@ -15,6 +15,7 @@ import trio
 from attrs import Factory, define
 
 from tests.discord.peer import MAIN, START, Peer, in_memory, virtual_now
+from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.delivery.bench import Compose
 from wanderer_notifier.delivery.edits import Edited
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
@@ -22,7 +23,7 @@ from wanderer_notifier.runtime.health import Component, Health
 from wanderer_notifier.sim.discord import Discord
 from wanderer_notifier.sim.discord_messages import Posted
 from wanderer_notifier.state import outbox
-from wanderer_notifier.state.outbox import NewRow, Row, nonce_for
+from wanderer_notifier.state.outbox import NewRow, Row
 from wanderer_notifier.state.store import Store
 
 T = TypeVar("T")

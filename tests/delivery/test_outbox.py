@@ -14,13 +14,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.delivery.bench import delivering, new, open_store
 from tests.discord.peer import MAIN, OTHER, START, make_discord, virtual_now
+from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.core.outcome import Absent, Accepted, LookBack, Outcome
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.sim import faults
 from wanderer_notifier.sim.discord_messages import READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL
 from wanderer_notifier.state import closures, outbox
-from wanderer_notifier.state.outbox import nonce_for
 from wanderer_notifier.state.store import DiskFull, Store
 
 POST = "POST /channels/{c}/messages"

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.state import closures, outbox, overflow
 from wanderer_notifier.state.closures import Closure
-from wanderer_notifier.state.outbox import NewRow, nonce_for
+from wanderer_notifier.state.outbox import NewRow
 
 T0 = datetime(2026, 11, 25, 18, 30, 0, 123456, tzinfo=UTC)
 

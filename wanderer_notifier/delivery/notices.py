@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.delivery import plain
 from wanderer_notifier.state import closures, outbox, overflow
 from wanderer_notifier.state.closures import Closure
-from wanderer_notifier.state.outbox import NewRow, Row, nonce_for
+from wanderer_notifier.state.outbox import NewRow, Row
 
 LIVES = timedelta(hours=6)
 

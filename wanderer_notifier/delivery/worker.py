@@ -12,6 +12,7 @@ import trio
 from attrs import evolve
 
 from wanderer_notifier.core.backoff import Backoff
+from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.core.outcome import (
     Absent,
     Accepted,
@@ -32,7 +33,7 @@ from wanderer_notifier.delivery.doubt import Doubt
 from wanderer_notifier.delivery.token import PROBE_S
 from wanderer_notifier.state import closures, outbox, overflow
 from wanderer_notifier.state.closures import Closure
-from wanderer_notifier.state.outbox import Look, Row, nonce_for
+from wanderer_notifier.state.outbox import Look, Row
 
 log = structlog.get_logger("delivery")
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.state.overflow import make_room
 from wanderer_notifier.state.restored import doubted_since
-from wanderer_notifier.state.rows import Counts, Edit, Look, NewRow, Row, RowState, nonce_for, read_rows, time_of
+from wanderer_notifier.state.rows import Counts, Edit, Look, NewRow, Row, RowState, read_rows, time_of
 
 __all__ = [
     "Counts",
@@ -28,7 +28,6 @@ __all__ = [
     "edits_due",
     "enqueue",
     "head",
-    "nonce_for",
     "not_there",
     "prune",
     "recover",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -88,12 +86,6 @@ class Counts:
     dead_by_reason: Mapping[str, int]
     oldest_waiting: datetime | None
     """When the oldest message that still waits was received."""
-
-
-def nonce_for(claim: str, channel: str) -> str:
-    """24 characters that stand for this message in this channel: the same after a restart (discord.md 3.6)."""
-    digest = hashlib.sha256(f"{claim}\x00{channel}".encode()).digest()
-    return base64.b32encode(digest)[:24].decode()
 
 
 def read_rows(cursor: sqlite3.Cursor) -> Iterator[Row]:
