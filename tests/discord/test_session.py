@@ -257,6 +257,16 @@ async def test_fifty_requests_to_reconnect_cost_one_identify(autojump_clock: Moc
         assert set(at.gateway.journal.close_codes) <= {4200}
 
 
+async def test_ten_requests_to_reconnect_in_a_row_are_each_obeyed_within_two_seconds(autojump_clock: MockClock) -> None:
+    async with stage() as at:
+        await live(at)
+        for number in range(10):
+            began = trio.current_time()
+            at.gateway.op7()
+            await at.until_count("resumed", number + 1)
+            assert trio.current_time() - began < 2.0
+
+
 @pytest.mark.parametrize("path", ["", "/", "/deep/er", "/?region=eu", "/deep?a=b&compress=none"])
 async def test_the_resume_address_keeps_its_path_and_query_and_gets_ours(
     path: str, autojump_clock: MockClock

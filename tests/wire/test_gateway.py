@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -357,14 +358,31 @@ def test_a_request_to_reconnect_is_obeyed_before_hello(played: Played) -> None: 
     assert played.lose().kind == "reconnect"
 
 
-def test_a_request_to_reconnect_is_obeyed_at_once_but_not_again_and_again(played: Played) -> None:
+def test_requests_to_reconnect_are_obeyed_at_once_then_soon_and_a_storm_of_them_ever_later(played: Played) -> None:
+    numbers = itertools.count(2)
+
+    def obeyed() -> float:
+        played.get({"op": 7, "d": None})
+        pause = played.lose().wait_s
+        played.resume(next(numbers))
+        return pause
+
+    played.begin()
+    assert obeyed() == 0.0
+    assert max(obeyed() for _ in range(9)) <= 1.0
+    assert [round(obeyed()) for _ in range(8)] == [2, 4, 8, 16, 32, 60, 60, 60]
+    played.wait(61)
+    assert obeyed() == 0.0
+
+
+def test_a_request_to_reconnect_before_the_session_lives_is_a_failure_like_any_other(played: Played) -> None:
     played.begin()
     waits = []
-    for number in range(5):
+    for _ in range(4):
         played.get({"op": 7, "d": None})
         waits.append(round(played.lose().wait_s))
-        played.resume(number + 2)
-    assert waits == [0, 2, 4, 8, 16]
+        played.open()
+    assert waits == [0, 1, 2, 4]
 
 
 def test_fifty_requests_to_reconnect_cost_one_identify(played: Played) -> None:  # P13

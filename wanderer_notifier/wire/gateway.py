@@ -206,8 +206,8 @@ class Session:
             self._luck.forget()
         elif link.resuming and link.phase == "auth" and cause != "op7":
             self._luck.resumes += 1  # it got nowhere; bringing a part of what was missed is not nothing
-        obedient = cause == "op7" and math.isfinite(link.live_at) and not self._luck.failures
-        self._luck.failures += not stable
+        obedient = cause == "op7" and math.isfinite(link.live_at)
+        self._luck.failures += not (stable or obedient)
         self._at_base = link.phase == "hello" and cause != "op7" and self._other_address()
         what = consequence(code)
         if what in ("our fault", "too large"):
@@ -216,9 +216,10 @@ class Session:
             return Next(kind="stop", wait_s=math.inf, reason=why, cause=cause)
         if what == "identify":
             self._session = None
-        pause = self._luck.pause(roll) if self._luck.failures else roll
         if obedient:
-            pause = 0.0  # Discord wants it now; only the second time in a row is reason to go slow
+            pause = self._luck.obey(roll)
+        else:
+            pause = self._luck.pause(roll) if self._luck.failures else roll
         if cause in ("op9_true", "op9_false"):
             pause = max(pause, 1.0 + 4.0 * roll)
         elif what == "slow down":
