@@ -216,10 +216,7 @@ class Session:
             return Next(kind="stop", wait_s=math.inf, reason=why, cause=cause)
         if what == "identify":
             self._session = None
-        if obedient:
-            pause = self._luck.obey(roll)
-        else:
-            pause = self._luck.pause(roll) if self._luck.failures else roll
+        pause = self._luck.obey(roll) if obedient else self._luck.pause(roll)
         if cause in ("op9_true", "op9_false"):
             pause = max(pause, 1.0 + 4.0 * roll)
         elif what == "slow down":

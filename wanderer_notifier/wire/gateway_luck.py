@@ -39,11 +39,13 @@ class Luck:
 
     def pause(self, roll: float) -> float:
         """Seconds until the next attempt, with full jitter: a crowd must not return as one."""
+        if not self.failures:
+            return roll
         longest = LONGEST_LATER_S if self.failures > LATER else LONGEST_S
         return max(SHORTEST_S, roll * min(longest, 2.0 ** min(self.failures - 1, 32)))
 
     def obey(self, roll: float) -> float:
-        """Seconds until we come back as Discord asked: none the first time, soon the next few times, then ever later."""
+        """Seconds until we come back as Discord asked: none the first time, then soon, in a storm ever more."""
         self.obeyed += 1
         if self.obeyed <= OBEDIENT:
             return OBEDIENT_S * roll if self.obeyed > 1 else 0.0
