@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanderer_notifier.core import replies
-from wanderer_notifier.core.replies import LinkState, StatusFacts
+from wanderer_notifier.core.list_reply import NO_PRIORITY, NOTHING, priority_list, steered
+from wanderer_notifier.core.status_reply import LinkState, StatusFacts, status
 from wanderer_notifier.core.steering import LIMIT, Full, Place, Steering
 from wanderer_notifier.core.why_reply import DecidedKill, SentKill, why
 
@@ -54,12 +55,42 @@ def test_no_name_breaks_out_of_an_answer(name: str) -> None:  # P76
         assert "<@" not in said.replace("\\<@", "")
 
 
-@given(st.lists(st.text(min_size=1, max_size=100), max_size=60, unique=True))
-def test_a_list_of_any_length_fits_into_a_message(names: list[str]) -> None:  # P73
+@given(st.lists(st.text(min_size=1, max_size=100), max_size=60, unique=True), st.integers(0, 3))
+def test_a_list_of_any_length_fits_into_a_message(names: list[str], kinds: int) -> None:  # P73
     steering = Steering()
-    for name in names:
-        steering = steering.with_priority(Place(name=name))
-    assert len(replies.priority_list(steering.with_hashes(range(300)))) <= 2000
+    for number, name in enumerate(names):
+        if number % 4 <= kinds:
+            steering = steering.with_priority(Place(name=name))
+        else:
+            steering = steering.with_override(Place(name=name), "track" if number % 2 else "untrack")
+    steering = steering.with_hashes(range(300))
+    assert len(priority_list(steering)) <= 2000
+    assert len(steered(steering)) <= 2000
+
+
+def test_the_lists_name_every_system_that_members_steered() -> None:  # OPS-32
+    assert (priority_list(Steering()), steered(Steering())) == (NO_PRIORITY, NOTHING)
+    thera, amarr = Place(name="Thera", system_id=31000005), Place(name="Amarr", system_id=30002187)
+    steering = Steering().with_priority(JITA).with_priority(NAMELESS).with_hashes([5])
+    priority = "**Priority Systems:** 2 (+1 unresolved legacy entry)\n• **TestSystem** (by name)\n• **Jita**"
+    assert priority_list(steering) == steered(steering) == priority
+    steering = steering.with_override(thera, "untrack").with_override(amarr, "track")
+    assert priority_list(steering) == priority
+    assert steered(steering) == (
+        f"{priority}\n**Tracked Systems:** 1\n• **Amarr**\n**Untracked Systems:** 1\n• **Thera**"
+    )
+
+
+def test_a_long_list_says_how_many_entries_it_leaves_out() -> None:
+    steering = Steering()
+    for number in range(300):
+        steering = steering.with_priority(Place(name=f"J{number:06}", system_id=31000000 + number))
+        steering = steering.with_override(Place(name=f"K{number:06}", system_id=31001000 + number), "untrack")
+    head, *lines = steered(steering).splitlines()
+    assert head == "**Priority Systems:** 300"
+    first, second = (int(line.split()[2]) for line in lines if line.startswith("… and "))
+    assert sum("**J" in line for line in lines) + first == 300
+    assert sum("**K" in line for line in lines) + second == 300
 
 
 def test_a_full_list_refuses_another_entry() -> None:
@@ -91,7 +122,7 @@ def facts(**more: object) -> StatusFacts:
 
 def test_status_line_by_line() -> None:
     link = LinkState(name="Kill Feed", state="degraded", since=NOW, reason="cut *off*")
-    assert replies.status(facts(links=[link], last_kill_received=NOW)) == (
+    assert status(facts(links=[link], last_kill_received=NOW)) == (
         "**🤖 WandererNotifier Status**\n\n"
         "**Priority Systems:** 1 (+2 unresolved legacy entries)\n"
         "**Priority Only Mode:** false\n"
@@ -108,7 +139,7 @@ def test_status_line_by_line() -> None:
 
 def test_status_stays_below_two_thousand_characters_with_any_number_of_links() -> None:  # OPS-31
     links = [LinkState(name=f"Map Stream (map-{n})", state="failed", since=NOW, reason="*" * 90) for n in range(50)]
-    shown = replies.status(facts(links=links))
+    shown = status(facts(links=links))
     assert len(shown) < 2000
     assert "more" in shown
     assert shown.endswith("up 1h 2m 5s")

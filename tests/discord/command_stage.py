@@ -13,7 +13,7 @@ from tests.discord.peer import GUILD, make_rest
 from wanderer_notifier.core.commands import Asked
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.discord.commands import Commands, Result
-from wanderer_notifier.discord.interaction_rest import InteractionRest
+from wanderer_notifier.discord.interaction_rest import WARM_S, InteractionRest
 from wanderer_notifier.discord.registration import Registration, Scope
 from wanderer_notifier.discord.rest import DiscordRest
 from wanderer_notifier.net.client import Upstream
@@ -43,13 +43,16 @@ class CommandStage:
             rest, scope=scope, guild=GUILD, part=self.part, roll=lambda: 0.0, application=None
         )
         self.interactions = interactions
+        self.interaction_rest = InteractionRest(interactions)
         self.commands = Commands(
-            InteractionRest(interactions),
+            self.interaction_rest,
             act=self.act,
             suggest=self.suggest,
             application=lambda: self.registration.application,
+            elsewhere=self.elsewhere,
             counted=lambda kind, outcome: self.counted.update([(kind, outcome)]),
         )
+        self.told_elsewhere: list[str] = []
 
     def _note(self, view: ComponentView) -> None:
         self._changed.set()
@@ -67,6 +70,11 @@ class CommandStage:
         if self.fault is not None:
             raise self.fault
         return self.result
+
+    async def elsewhere(self, asked: Asked, text: str) -> str | None:
+        await trio.lowlevel.checkpoint()
+        self.told_elsewhere.append(text)
+        return None
 
     def suggest(self, typed: str) -> Sequence[JsonObject]:
         if self.fault is not None:
@@ -87,7 +95,7 @@ async def command_stage(scope: Scope = "global", *, live: bool = True) -> AsyncI
     async with stage() as gateway:
         url = f"http://{HOST}/api/v10"
         upstream, rest, limits = make_rest(url, gateway.network.dial)
-        interactions = Upstream("discord_interactions", url, dial=gateway.network.dial)
+        interactions = Upstream("discord_interactions", url, dial=gateway.network.dial, idle_s=2 * WARM_S)
         at = CommandStage(gateway, rest, limits, interactions, scope)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(at.run_commands)

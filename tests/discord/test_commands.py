@@ -107,6 +107,65 @@ async def test_an_answer_that_cannot_be_delivered_is_tried_until_the_token_is_ov
             await trio.sleep(16 * 60)
         assert [line["event"] for line in lines if line["log_level"] == "warning"] == ["command_not_answered"]
         assert not asked.shown
+        assert at.told_elsewhere == ["done"]
+
+
+async def test_an_answer_behind_a_dead_token_is_given_in_the_channel(autojump_clock: MockClock) -> None:  # P72
+    async with command_stage() as at:
+        at.delay_s = 2.0
+        at.discord.fault(refused(401, 50027), route=ORIGINAL, times=None)
+        await at.invoke().acknowledged()
+        await trio.sleep(60)
+        assert at.told_elsewhere == ["done"]
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 2.0])
+async def test_an_answer_that_got_lost_on_its_way_is_given_in_the_channel(
+    autojump_clock: MockClock, delay_s: float
+) -> None:  # P72
+    async with command_stage() as at:
+        at.delay_s = delay_s
+        at.discord.fault(slow(before_s=5.0), route=CALLBACK, times=2)
+        asked = at.invoke()
+        await trio.sleep(60)
+        assert not asked.shown
+        assert at.told_elsewhere == ["done"]
+
+
+@pytest.mark.parametrize(("route", "code"), [(CALLBACK, 10062), (ORIGINAL, 10008)])
+async def test_what_somebody_else_answered_or_the_asker_sent_away_stays_out_of_the_channel(
+    autojump_clock: MockClock, route: str, code: int
+) -> None:
+    async with command_stage() as at:
+        at.delay_s = 2.0
+        at.discord.fault(refused(404, code), route=route, times=None)
+        at.invoke()
+        await trio.sleep(60)
+        assert not at.told_elsewhere
+
+
+async def test_a_connection_for_answers_is_ready_at_any_time(autojump_clock: MockClock) -> None:  # P68
+    async with command_stage() as at, trio.open_nursery() as nursery:
+        nursery.start_soon(at.interaction_rest.keep_warm)
+        for quiet_s in (1.0, 44.0, 200.0, 3600.0):
+            await trio.sleep(quiet_s)
+            dials = at.gateway.dials()
+            assert (await at.invoke().answer()).content == "done"
+            assert at.gateway.dials() == dials
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_discord_that_is_away_does_not_end_the_warm_connection(autojump_clock: MockClock) -> None:
+    async with command_stage() as at, trio.open_nursery() as nursery:
+        nursery.start_soon(at.interaction_rest.keep_warm)
+        await trio.sleep(10)
+        for fault in (status(503), cut(effect=False), stall(effect=False)):
+            at.discord.fault(fault, route="GET /gateway")
+            await trio.sleep(60)
+        dials = at.gateway.dials()
+        assert (await at.invoke().answer()).content == "done"
+        assert at.gateway.dials() == dials
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("skew_s", [-20, 20])

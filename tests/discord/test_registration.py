@@ -154,6 +154,31 @@ async def test_long_trouble_is_never_given_up_and_asked_every_five_minutes(autoj
         await at.until_state("ok")
 
 
+async def test_trouble_that_lasts_is_told_in_the_known_lines(
+    autojump_clock: MockClock, told: list[Any]
+) -> None:  # operations.md 2.2: after three retries
+    async with command_stage(live=False) as at:
+        at.discord.fault(status(500), route=f"PUT {GLOBAL}", times=6)
+        await go_live(at)
+        await at.until_state("ok")
+    lines = [(one["event"], one["log_level"]) for one in told if one["event"].startswith("Failed to register")]
+    first = ("Failed to register Discord commands", "warning")
+    both = [("Failed to register Discord commands", "error"), ("Failed to register slash commands", "error")]
+    assert lines == [first] * 3 + both + [first] * 2
+
+
+async def test_an_application_without_id_gets_one_line_and_commands_once_ready_names_it(
+    autojump_clock: MockClock, told: list[Any]
+) -> None:
+    async with command_stage(live=False) as at:
+        at.registration.ready(None)
+        await trio.sleep(60)
+        (line,) = [one for one in told if "DISCORD_APPLICATION_ID" in one["event"]]
+        assert (line["log_level"], "notifications still work" in line["event"]) == ("info", True)
+        await go_live(at)
+        await at.until_state("ok")
+
+
 async def test_without_the_scope_an_operator_gets_the_invitation_and_the_next_ready_tries_again(
     autojump_clock: MockClock,
 ) -> None:  # D26, OPS-22

@@ -21,9 +21,10 @@ from wanderer_notifier.app import service
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
 from wanderer_notifier.core import replies
+from wanderer_notifier.core.list_reply import NO_PRIORITY, NOTHING
 from wanderer_notifier.core.namehash import name_hash
-from wanderer_notifier.sim.discord_messages import Posted
-from wanderer_notifier.sim.faults import status
+from wanderer_notifier.sim.discord_messages import Channel, Posted
+from wanderer_notifier.sim.faults import slow, status
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.sim.world import DIRECTOR_ROLE, MEMBERS, World
 from wanderer_notifier.state.legacy_terms import read_log, read_values, write_values
@@ -201,7 +202,8 @@ async def test_only_managers_change_things_and_everybody_may_look(
         for action in (None, "add_priority", "remove_priority", "track", "untrack"):
             assert await at.system("Home", action, user=MEMBER) == replies.NOT_ALLOWED
         assert await at.type("test", user=MEMBER) == replies.NOT_ALLOWED
-        assert await at.system("Home", "list_priority", user=MEMBER) == replies.NO_PRIORITY
+        assert await at.system("Home", "list_priority", user=MEMBER) == NO_PRIORITY
+        assert await at.type("list", user=MEMBER) == NOTHING
         assert (await at.type("help", user=MEMBER)).startswith("**🤖 WandererNotifier**")
         invoke = at.world.discord.interactions.invoke
         options = {"system_name": "Home", "action": "add_priority"}
@@ -278,6 +280,37 @@ async def test_test_says_what_is_wrong_with_the_channel(autojump_clock: MockCloc
         answer = await asked.answer()
         assert answer.content.startswith("Not every sample could be posted")
         assert "Send Messages" in answer.content
+
+
+async def test_test_works_in_a_thread_and_says_why_not_when_it_is_locked(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:  # D11
+    async with evening(tmp_path) as at:
+        thread = "1180000000000004001"
+        parent = at.world.channel("rally")
+        at.world.discord.guild.channels[thread] = Channel(id=thread, name="side", type=11, parent_id=parent)
+        invoke = partial(at.world.discord.interactions.invoke, "notifier test", user=DIRECTOR, channel=thread)
+        assert (await invoke().answer()).content.startswith(f"Samples of all messages are in <#{thread}>")
+        assert len(at.world.discord.messages(thread)) == 4
+        at.world.discord.guild.channels[thread].locked = True
+        assert "❌ kill: the thread is locked" in (await invoke().answer()).content
+
+
+async def test_an_answer_that_got_lost_stands_in_the_channel_and_pings_the_asker_alone(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:  # P72
+    async with evening(tmp_path) as at:
+        discord, channel = at.world.discord, at.world.channel("rally")
+        discord.fault(slow(before_s=5.0), route="POST /interactions/{i}/{t}/callback", times=2)
+        options = {"system_name": "Home", "action": "add_priority"}
+        discord.interactions.invoke("notifier system", options, user=DIRECTOR, channel=channel)
+        with trio.fail_after(60):
+            await discord.until(lambda: bool(at.told("rally")))
+        (told,) = at.told("rally")
+        assert told.content == (
+            f"<@{DIRECTOR}> `/notifier system`: ✅ Added **J150303** to priority systems (receives @here notifications)"
+        )
+        assert set(told.pinged) == {f"user:{DIRECTOR}"}
 
 
 async def test_suggestions_are_tracked_systems_with_the_players_names(

@@ -15,7 +15,7 @@ from wanderer_notifier.core.licence import LicenceState
 from wanderer_notifier.core.steering import Place
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.discord.commands import Commands
-from wanderer_notifier.discord.interaction_rest import InteractionRest
+from wanderer_notifier.discord.interaction_rest import WARM_S, InteractionRest
 from wanderer_notifier.discord.registration import Registration
 from wanderer_notifier.discord.rest import DiscordRest
 from wanderer_notifier.net.client import Upstream
@@ -55,6 +55,7 @@ class Commanding:
             discord.api_url,
             dial=dial,
             headers={"user-agent": user_agent, "accept": "application/json"},
+            idle_s=2 * WARM_S,
             observe=metrics.http_done,
             roll=roll,
         )
@@ -78,11 +79,13 @@ class Commanding:
             uptime_s=uptime_s,
             now=now,
         )
+        self._interactions = InteractionRest(self._upstream)
         self._commands = Commands(
-            InteractionRest(self._upstream),
+            self._interactions,
             act=desk.act,
             suggest=desk.suggest,
             application=lambda: registration.application,
+            elsewhere=desk.tell_in_channel,
             counted=lambda kind, outcome: metrics.commands.labels(kind, outcome).inc(),
         )
         live.busy = self._commands.busy
@@ -92,6 +95,7 @@ class Commanding:
         """Register and answer until *stop* is set and everybody has their answer."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._registration.run, name="command registration")
+            nursery.start_soon(self._interactions.keep_warm, name="commands: warm connection")
             await self._commands.run(self._live.events, stop=stop)
             nursery.cancel_scope.cancel(reason="asked to stop")
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from wanderer_notifier.core.events import JsonObject
 
 NAME = "notifier"
-Subcommand = Literal["system", "status", "why", "test", "help"]
+Subcommand = Literal["system", "status", "list", "why", "test", "help"]
 Action = Literal["add_priority", "remove_priority", "list_priority", "track", "untrack"]
 
 ACTIONS: tuple[tuple[str, Action], ...] = (
@@ -60,6 +60,7 @@ COMMAND: JsonObject = {
             ],
         },
         {"type": 1, "name": "status", "description": "Show current tracking status and configuration", "options": []},
+        {"type": 1, "name": "list", "description": "List priority, tracked and untracked systems", "options": []},
         {
             "type": 1,
             "name": "why",
@@ -102,6 +103,11 @@ class Asked:
     subcommand: Subcommand
     options: dict[str, str]
     caller: Caller
+
+    @property
+    def parameter(self) -> str:
+        """What it is about, as it was typed; empty where it takes nothing."""
+        return self.options.get("system_name") or self.options.get("kill") or ""
 
 
 @frozen(kw_only=True)
@@ -191,8 +197,9 @@ def may_change(caller: Caller, *, roles: tuple[str, ...], users: tuple[str, ...]
 
 def clean_name(typed: str) -> str | None:
     """A system name as it is stored: trimmed, inner blanks collapsed; None when it is unusable (OPS-26)."""
-    name = re.sub(r"\s+", " ", typed).strip()
-    unfit = any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn") for char in name)
+    name = "".join(" " if char == "\t" or unicodedata.category(char) == "Zs" else char for char in typed.strip())
+    name = re.sub(" +", " ", name)
+    unfit = any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for char in name)
     return name if 1 <= len(name) <= NAME_LIMIT and not unfit and "`" not in name else None
 
 

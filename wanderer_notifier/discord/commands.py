@@ -18,11 +18,9 @@ from attrs import frozen
 from wanderer_notifier.core import replies
 from wanderer_notifier.core.commands import Asked, Interaction, Typing, Unusable, parse
 from wanderer_notifier.core.events import JsonObject
-from wanderer_notifier.core.limits import CONTENT
-from wanderer_notifier.core.message import Mention
-from wanderer_notifier.core.wording import cut
 from wanderer_notifier.discord.interaction_rest import CALL_S, InteractionRest, Reply
 from wanderer_notifier.discord.session import GatewayEvent
+from wanderer_notifier.discord.talk import MESSAGE, Talk, said
 from wanderer_notifier.runtime.supervise import describe
 
 log = structlog.get_logger("commands")
@@ -33,13 +31,12 @@ WORK_S = 120.0
 """No act may take longer: its answer must find the interaction's token alive (15 minutes, P72)."""
 TOKEN_S = 14 * 60.0
 """For so long after the command a finished act's answer is tried again."""
-RETRY_S = 5.0
 AT_ONCE = 64
 """Commands that are worked on at the same time; the next one is answered that we are busy."""
 FAREWELL_S = 2.0
 """How long a command may go on once the service stops."""
-EPHEMERAL = 64
-MESSAGE, DEFERRED, CHOICES = 4, 5, 8
+CHOICES = 8
+"""The type of an answer to somebody who types."""
 
 Outcome = Literal["ok", "refused", "unchanged", "invalid", "unsaved", "unsupported", "failed", "busy", "stopping"]
 
@@ -54,12 +51,20 @@ class Result:
 
 Act: TypeAlias = Callable[[Asked], Awaitable[Result]]
 Suggest: TypeAlias = Callable[[str], Sequence[JsonObject]]
+Elsewhere: TypeAlias = Callable[[Asked, str], Awaitable[str | None]]
+"""Tells the asker in another way; says why it could not, if so."""
+
+
+async def nowhere(asked: Asked, text: str) -> str | None:
+    """There is no other way."""
+    return "nowhere else to answer"
 
 
 class Commands:
     """Answers interactions; `run` must be running.
 
-    *counted* hears the kind and outcome of each; *application* gives the application's id once it is known.
+    *counted* hears the kind and outcome of each; *application* gives the application's id once it is known;
+    *elsewhere* is for an answer that the interaction does not take any more (P72).
     """
 
     def __init__(
@@ -69,9 +74,10 @@ class Commands:
         act: Act,
         suggest: Suggest,
         application: Callable[[], str | None],
+        elsewhere: Elsewhere = nowhere,
         counted: Callable[[str, str], None] = lambda kind, outcome: None,
     ) -> None:
-        self._rest, self._act, self._suggest = rest, act, suggest
+        self._rest, self._act, self._suggest, self._elsewhere = rest, act, suggest, elsewhere
         self._application, self._counted = application, counted
         self._work: trio.Nursery | None = None
         self._acts = set[trio.CancelScope]()
@@ -147,7 +153,7 @@ class Commands:
 
     async def _carry_out(self, asked: Asked, arrived: float) -> None:
         """Act, and answer with what came of it; or first that it takes a while."""
-        talk = _Talk(self._rest, asked, self._application)
+        talk = Talk(self._rest, asked, self._application)
         done: list[Result] = []
         finished = trio.Event()
 
@@ -179,24 +185,9 @@ class Commands:
             self._acts.discard(limit)
         return Result(text=replies.internal_problem(ref), outcome="failed")
 
-    async def _tell(self, talk: _Talk, asked: Asked, result: Result, arrived: float) -> None:
+    async def _tell(self, talk: Talk, asked: Asked, result: Result, arrived: float) -> None:
         reply = await talk.say(result.text, until=arrived + TOKEN_S)
-        self._counted(asked.subcommand, result.outcome)
-        caller = asked.caller
-        log.info(
-            "Discord command executed",
-            type=asked.subcommand,
-            action=asked.options.get("action"),
-            param=(asked.options.get("system_name") or asked.options.get("kill") or "")[:100] or None,
-            user_id=caller.user_id,
-            guild_id=caller.guild_id,
-            channel_id=caller.channel_id,
-            outcome=result.outcome,
-            answer=reply.kind,
-            length=len(result.text),
-            deferred=talk.deferred,
-            seconds=round(trio.current_time() - arrived, 3),
-        )
+        self._note(asked, result.outcome, reply, arrived, length=len(result.text), deferred=talk.deferred)
         if reply.kind != "ok":
             log.log(
                 logging.ERROR if reply.kind == "rejected" else logging.WARNING,
@@ -205,6 +196,27 @@ class Commands:
                 result=reply.kind,
                 reason=reply.reason,
             )
+        if talk.ours and reply.kind in ("failed", "gone"):  # the asker still waits to hear what became of it
+            problem = await self._elsewhere(asked, result.text)
+            log.info("command_answered_in_channel", type=asked.subcommand, problem=problem)
+
+    def _note(self, asked: Asked, outcome: Outcome, reply: Reply, arrived: float, **more: object) -> None:
+        """One line for each command (operations.md OPS-33)."""
+        self._counted(asked.subcommand, outcome)
+        caller = asked.caller
+        log.info(
+            "Discord command executed",
+            type=asked.subcommand,
+            action=asked.options.get("action"),
+            param=asked.parameter[:100] or None,
+            user_id=caller.user_id,
+            guild_id=caller.guild_id,
+            channel_id=caller.channel_id,
+            outcome=outcome,
+            answer=reply.kind,
+            seconds=round(trio.current_time() - arrived, 3),
+            **more,
+        )
 
     async def _complete(self, asked: Typing) -> None:
         """Suggestions cannot be deferred: at once, or none."""
@@ -217,50 +229,15 @@ class Commands:
         self._counted("autocomplete", "ok")
 
     async def _refuse(self, asked: Interaction, text: str, outcome: Outcome) -> None:
+        arrived, reply = trio.current_time(), Reply(kind="failed", reason="it has no id or no token")
         if asked.interaction_id is not None and asked.token is not None:
             silent = isinstance(asked, Typing) or (isinstance(asked, Unusable) and asked.typing)
             body = _suggested([]) if silent else {"type": MESSAGE, "data": said(text)}
-            await self._rest.callback(asked.interaction_id, asked.token, body)
-        self._counted(asked.subcommand if isinstance(asked, Asked) else "any", outcome)
-
-
-class _Talk:
-    """What one asker has been told so far: nothing, that it takes a while, or the answer."""
-
-    def __init__(self, rest: InteractionRest, asked: Asked, application: Callable[[], str | None]) -> None:
-        self._rest, self._asked, self._application = rest, asked, application
-        self._opened = False
-        self.deferred = False
-
-    async def defer(self) -> None:
-        """Say that it takes a while; whatever becomes of that, the answer follows."""
-        self.deferred = True
-        body: JsonObject = {"type": DEFERRED, "data": {"flags": EPHEMERAL}}
-        reply = await self._rest.callback(self._asked.interaction_id, self._asked.token, body)
-        self._opened = reply.kind in ("ok", "twice")
-
-    async def say(self, text: str, *, until: float) -> Reply:
-        """The answer; a deferred one is tried until *until* (Trio's clock), since repeating an edit is harmless."""
-        asked, body = self._asked, said(text)
-        if not self._opened:
-            reply = await self._rest.callback(asked.interaction_id, asked.token, {"type": MESSAGE, "data": body})
-            self._opened = reply.kind in ("ok", "twice")
-            if reply.kind != "twice":
-                return reply
-        application = self._application()
-        if application is None:
-            return Reply(kind="failed", reason="the application's id is not known")
-        edit = {name: value for name, value in body.items() if name != "flags"}  # decided by the first answer
-        while True:
-            reply = await self._rest.edit_original(application, asked.token, edit)
-            if reply.kind != "failed" or trio.current_time() + RETRY_S >= until:
-                return reply
-            await trio.sleep(RETRY_S)
-
-
-def said(text: str) -> JsonObject:
-    """*text* as a message that only the asker sees, and that pings nobody."""
-    return {"content": cut(text, CONTENT), "flags": EPHEMERAL, "allowed_mentions": Mention().allowed()}
+            reply = await self._rest.callback(asked.interaction_id, asked.token, body)
+        if isinstance(asked, Asked):
+            self._note(asked, outcome, reply, arrived, length=len(text), deferred=False)
+        else:
+            self._counted("any", outcome)
 
 
 def _suggested(choices: Sequence[JsonObject]) -> JsonObject:

@@ -6,6 +6,7 @@ nothing about the bot (P31). Nothing Discord does is an exception.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import trio
@@ -23,12 +24,16 @@ FIRST_S, CALL_S = 1.2, 2.0
 EDIT_S = 15.0
 LONGEST_WAIT_S = 10.0
 
-ReplyKind = Literal["ok", "gone", "twice", "rejected", "failed"]
+DISMISSED = 10008
+WARM_S, COLD_S = 45.0, 5.0
+"""How often a connection is used, so that no answer waits for a new one (P68), and how soon it is opened again."""
+
+ReplyKind = Literal["ok", "gone", "twice", "dismissed", "rejected", "failed"]
 
 
 @frozen(kw_only=True)
 class Reply:
-    """What became of an answer: taken, too late, already there, refused for its content, or not known to be taken."""
+    """What became of an answer: taken, too late, there already, sent away by the asker, refused, or not known."""
 
     kind: ReplyKind
     reason: str = ""
@@ -48,7 +53,11 @@ class InteractionRest:
         if first.kind != "failed":
             return first
         again = await self._call("POST", path, body, CALL_S)
-        return Reply(kind="ok") if again.kind == "twice" else again
+        if again.kind == "twice":
+            return Reply(kind="ok")
+        if again.kind == "gone":  # the time ran out while we tried
+            return Reply(kind="failed", reason=f"{first.reason}; then {again.reason}")
+        return again
 
     async def follow_up(self, application_id: str, token: str, body: JsonObject) -> Reply:
         """One more message; never repeated, since nothing would recognise the second one as the same."""
@@ -57,6 +66,15 @@ class InteractionRest:
     async def edit_original(self, application_id: str, token: str, body: JsonObject) -> Reply:
         """Make the first answer read like *body*; one attempt, and repeating it is harmless."""
         return await self._call("PATCH", f"/webhooks/{application_id}/{token}/messages/@original", body, EDIT_S)
+
+    async def keep_warm(self) -> None:
+        """Have a connection ready at any time, until cancelled: the question is one that Discord answers anybody."""
+        while True:
+            pause_s = COLD_S
+            with suppress(NetError):
+                await self._upstream.request("GET", "/gateway", total_s=CALL_S)
+                pause_s = WARM_S
+            await trio.sleep(pause_s)
 
     async def _call(self, method: str, path: str, body: JsonObject, total_s: float) -> Reply:
         try:
@@ -88,6 +106,8 @@ def _meaning(answer: Read) -> Reply:
         return Reply(kind="ok", message_id=identity if isinstance(identity, str) else None)
     if answer.code in TWICE:
         return Reply(kind="twice", reason=answer.words)
+    if answer.code == DISMISSED:
+        return Reply(kind="dismissed", reason=answer.words)
     if answer.code in GONE or answer.status in (401, 404):
         return Reply(kind="gone", reason=answer.words)
     if answer.status >= 500 or answer.blocked:

@@ -23,6 +23,8 @@ RETRY = Backoff(first_s=1.0, cap_s=300.0)
 """operations.md OPS-22."""
 POLITE = 1.1
 """So much longer than Discord asks for we wait at most."""
+SERIOUS = 4
+"""Failures in a row after which the former program gave up; ours says so in its words and goes on."""
 
 Scope = Literal["global", "guild", "none"]
 
@@ -121,8 +123,11 @@ class Registration:
         if error.wait_s is not None:
             pause = error.wait_s * (1.0 + (POLITE - 1.0) * self._roll())
         self._part.to("degraded", str(error))
-        level = log.error if failures == 4 else log.warning  # the former program gave up here
+        serious = failures == SERIOUS
+        level = log.error if serious else log.warning
         level("Failed to register Discord commands", reason=str(error), pause_s=round(pause, 1), failures=failures)
+        if serious:
+            log.error("Failed to register slash commands", reason=str(error))
         await trio.sleep(pause)
         return failures
 

@@ -78,7 +78,8 @@ class _Chunks:
 class Upstream:
     """A peer that speaks HTTP.
 
-    *read_s* bounds the silence between two chunks, *total_s* a whole call, *max_body* the bytes of one answer.
+    *read_s* bounds the silence between two chunks, *total_s* a whole call, *max_body* the bytes of one answer; a
+    connection unused for *idle_s* is not trusted any more.
     Redirects are answers like any other: following one could carry a token to a stranger.
     """
 
@@ -95,6 +96,7 @@ class Upstream:
         total_s: float = 60.0,
         max_body: int = 16 * 2**20,
         connections: int = 20,
+        idle_s: float = 30.0,
         observe: Observe | None = None,
         retried: Callable[[str], None] = lambda name: None,
         roll: Callable[[], float] = lambda: 0.0,
@@ -110,7 +112,7 @@ class Upstream:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers=default,
-            transport=Transport(dial=dial, tls=tls, connections=connections, idle_s=30.0),
+            transport=Transport(dial=dial, tls=tls, connections=connections, idle_s=idle_s),
             timeout=httpx.Timeout(connect_s, read=read_s),
             trust_env=False,
             follow_redirects=False,

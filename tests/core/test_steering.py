@@ -1,0 +1,110 @@
+"""What members steer by command, and what decisions make of it: on every map (operations.md 2.4, OPS-25 to 28)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.core.base import HOME, JITA, decide, mail, one_map, rules, tracked, tracking
+from wanderer_notifier.core.namehash import name_hash
+from wanderer_notifier.core.policy import Send, Skip, Verdict, system_refusal
+from wanderer_notifier.core.steering import LIMIT, Full, Place, Steering
+
+AMARR = 30002187
+HOME_PLACE = Place(name="J123456", system_id=HOME)
+AMARR_PLACE = Place(name="Amarr", system_id=AMARR)
+NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
+
+TWO_MAPS = rules(one_map("m1"), one_map("m2", channels={"system_kill": "201"}))
+
+
+def decided(steering: Steering, system: int, *systems_of_m2: int) -> tuple[Verdict, ...]:
+    """About a kill there; the first map has J123456 and Jita, the second what is given."""
+    m2 = tracked("m2", {one: record for one, record in tracked().systems.items() if one in systems_of_m2}, ())
+    return decide(mail(system_id=system), steering.merged(TWO_MAPS), tracking(tracked("m1"), m2))
+
+
+def channels(verdicts: tuple[Verdict, ...]) -> list[str]:
+    return [one.channel for one in verdicts if isinstance(one, Send)]
+
+
+def test_a_system_that_is_tracked_by_command_is_told_of_on_every_map() -> None:  # OPS-28
+    assert channels(decided(Steering(), AMARR)) == []
+    assert channels(decided(Steering().with_override(AMARR_PLACE, "track"), AMARR)) == ["200", "201"]
+
+
+def test_maps_that_share_a_channel_tell_of_a_tracked_system_once() -> None:
+    steering = Steering().with_override(AMARR_PLACE, "track")
+    shared = steering.merged(rules(one_map("m1"), one_map("m2")))
+    verdicts = decide(mail(system_id=AMARR), shared, tracking(tracked("m1"), tracked("m2")))
+    assert channels(verdicts) == ["200"]
+
+
+def test_a_system_that_is_untracked_by_command_is_hidden_on_every_map() -> None:  # OPS-28
+    assert channels(decided(Steering(), HOME, HOME)) == ["200", "201"]
+    verdicts = decided(Steering().with_override(HOME_PLACE, "untrack"), HOME, HOME)
+    assert [(one.reason, one.slug) for one in verdicts if isinstance(one, Skip)] == [
+        ("untracked", "m1"),
+        ("untracked", "m2"),
+    ]
+
+
+def test_a_priority_system_pings_on_every_map_that_tells_of_it() -> None:  # OPS-25
+    verdicts = decided(Steering().with_priority(HOME_PLACE), HOME, HOME)
+    assert [one.mention.here for one in verdicts if isinstance(one, Send)] == [True, True]
+    assert not any(one.mention.here for one in decided(Steering(), HOME, HOME) if isinstance(one, Send))
+
+
+def test_news_of_a_hidden_system_go_nowhere() -> None:
+    settings = Steering().with_override(HOME_PLACE, "untrack").merged(TWO_MAPS)
+    home = tracked().systems[HOME]
+    assert [system_refusal(home, one, settings) for one in settings.maps] == ["untracked", "untracked"]
+
+
+@pytest.mark.parametrize("name", ["home", "HOME", "J123456", "j123456"])
+def test_names_match_whatever_their_case_and_labels_count(name: str) -> None:  # OPS-27
+    (verdict,) = decide(mail(), Steering().with_priority(Place(name=name)).merged(rules()))
+    assert isinstance(verdict, Send)
+    assert verdict.mention.here
+
+
+@pytest.mark.parametrize("spelling", ["home", "HOME", "Home", "j123456", "J123456"])
+def test_a_hash_of_the_former_program_matches_the_usual_spellings(spelling: str) -> None:  # OPS-27, OPS-62
+    (verdict,) = decide(mail(), Steering().with_hashes([name_hash(spelling)]).merged(rules()))
+    assert isinstance(verdict, Send)
+    assert verdict.mention.here
+
+
+def test_a_system_known_by_id_does_not_ping_for_another_one_that_carries_its_name_as_a_label() -> None:
+    (verdict,) = decide(mail(), Steering().with_priority(Place(name="Home", system_id=JITA)).merged(rules()))
+    assert isinstance(verdict, Send)
+    assert not verdict.mention.here
+
+
+def test_hashes_get_their_names_and_names_their_ids_as_soon_as_a_system_explains_them() -> None:  # OPS-62
+    steering = Steering().with_priority(Place(name="amarr")).with_hashes([name_hash("jita"), 5])
+    known = [Place(name="Jita", system_id=JITA), AMARR_PLACE]
+    named = steering.resolved(known)
+    assert [one.place for one in named.systems] == [AMARR_PLACE, known[0], None]
+    assert named.unresolved == 1
+    assert named.resolved(known) is named
+
+
+def test_an_override_replaces_the_one_before_and_a_full_list_refuses_more() -> None:
+    steering = Steering().with_override(AMARR_PLACE, "untrack", by="7", at=NOW).with_override(AMARR_PLACE, "track")
+    assert [(one.kind, one.place) for one in steering.overrides] == [("track", AMARR_PLACE)]
+    assert steering.tracked() == {AMARR: "Amarr"}
+    full = steering
+    for number in range(LIMIT - 1):
+        full = full.with_override(Place(name=f"x{number}"), "track")
+    with pytest.raises(Full):
+        full.with_override(Place(name="one more"), "track")
+    assert len(full.with_override(AMARR_PLACE, "untrack").overrides) == LIMIT
+
+
+def test_what_is_known_by_name_only_is_not_asked_of_the_kill_feed() -> None:
+    steering = Steering().with_override(Place(name="Nowhere"), "track")
+    changed: Any = steering.merged(rules())
+    assert changed.extra_systems == {}
