@@ -65,6 +65,8 @@ def _obey(arguments: argparse.Namespace) -> int:
                 return _look_after(command, arguments, settings)
             if command == "doctor":
                 return _doctor(arguments, settings)
+            if command in ("list-commands", "unregister-commands"):
+                return _slash_commands(arguments, settings)
             if command == "check-config":
                 print(check_config(settings))
                 return 0
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "--send-test-message", action="store_true", help="post a silent message into each channel and delete it"
     )
     _looking_after(commands)
+    _registering(commands)
     _copying(commands)
     _verifying(commands)
     parser.set_defaults(command="run")
@@ -139,6 +142,15 @@ def _looking_after(commands: Commands) -> None:
         chosen = events.add_parser(name, help=what).add_mutually_exclusive_group(required=True)
         chosen.add_argument("id", type=int, nargs="?", metavar="ID")
         chosen.add_argument("--all", action="store_true", help="every one")
+
+
+def _registering(commands: Commands) -> None:
+    about = "the slash commands that Discord has registered for this bot, globally and in DISCORD_GUILD_ID"
+    commands.add_parser("list-commands", help=about, description=about).add_argument(
+        "--json", action="store_true", help="for another program"
+    )
+    about = "remove /notifier from Discord; the service registers it again when it starts"
+    commands.add_parser("unregister-commands", help=about, description=about)
 
 
 def _copying(commands: Commands) -> None:
@@ -206,6 +218,12 @@ def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
     from wanderer_notifier.cli import doctor  # imported late, like the service
 
     return doctor.main(arguments, settings)
+
+
+def _slash_commands(arguments: argparse.Namespace, settings: Settings) -> int:
+    from wanderer_notifier.cli import slash_commands  # imported late, like the service
+
+    return slash_commands.main(arguments, settings)
 
 
 def _run(settings: Settings) -> int:

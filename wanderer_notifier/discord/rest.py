@@ -36,6 +36,7 @@ POST = "POST /channels/{c}/messages"
 EDIT = "PATCH /channels/{c}/messages/{m}"
 GET = "GET /channels/{c}/messages"
 ME = "GET /users/@me"
+APPLICATION = "GET /applications/@me"
 CHANNEL = "GET /channels/{c}"
 GATEWAY = "GET /gateway/bot"
 
@@ -167,6 +168,14 @@ class DiscordRest:
                 raise DiscordError("Discord does not say who we are")
             self._me = identity
         return self._me
+
+    async def application(self) -> str:
+        """The id of the application that the token is for. Raises `DiscordError`."""
+        value = await self._get(APPLICATION, "/applications/@me", "")
+        identity = value.get("id") if isinstance(value, dict) else None
+        if not isinstance(identity, str):
+            raise DiscordError("Discord does not say which application we are")
+        return identity
 
     async def gateway(self) -> object:
         """Where the gateway is and how many sessions may still be begun, as Discord says it. Raises `DiscordError`."""
