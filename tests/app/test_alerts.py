@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,9 @@ from wanderer_notifier.config.load import load
 from wanderer_notifier.sim.http import Exchange, serve_stream
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.sim.world import World
+from wanderer_notifier.state import outbox
+from wanderer_notifier.state.outbox import NewRow
+from wanderer_notifier.state.store import Store
 
 MORNING = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 DOWNTIME = datetime(2026, 11, 25, 11, 0, tzinfo=UTC)
@@ -42,7 +46,9 @@ class Hook:
 
 
 @asynccontextmanager
-async def evening(folder: Path, hook: Hook, *, begin: datetime = MORNING, **environment: Any) -> AsyncIterator[World]:
+async def evening(
+    folder: Path, hook: Hook, *, begin: datetime = MORNING, closed: Sequence[str] = (), **environment: Any
+) -> AsyncIterator[World]:
     def now() -> datetime:
         return begin + timedelta(seconds=trio.current_time())
 
@@ -52,6 +58,8 @@ async def evening(folder: Path, hook: Hook, *, begin: datetime = MORNING, **envi
         network = MemoryNetwork(nursery)
         world.attach(network)
         network.attach("hook.sim", 80, lambda stream: serve_stream(stream, hook.handle))
+        for door in closed:
+            shut(world, door)
         settings = load({**world.environment(), "DATA_DIR": str(folder), **environment}, cwd=folder)
         seams = Seams(now=now, dice=Random(3), dial=network.dial, store_run=inline, signals=False, web=False)
         nursery.start_soon(lambda: service.run(settings, seams=seams))
@@ -137,6 +145,51 @@ def test_the_kill_feed_may_be_away_while_the_game_is(begin: datetime, told: bool
             assert any("Kill feed" in line for line in lines(world)) is told
             await trio.sleep(3000)
             assert any("Kill feed" in line for line in lines(world)), "what outlasts the downtime is told"
+
+    virtual(body, tmp_path)
+
+
+def test_a_licence_that_turns_invalid_is_told_and_so_is_its_return(tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        async with evening(folder, Hook(), LICENSE_REFRESH_INTERVAL="60s") as world:
+            assert lines(world) == []
+            world.licence.verdict = "invalid"
+            await trio.sleep(400)
+            assert lines(world) == ["🔴 Licence is not valid: License not found"]
+            world.licence.verdict = "valid"
+            await trio.sleep(1800)
+            assert lines(world)[1].startswith("🟢 Licence is valid again after ")
+
+    virtual(body, tmp_path)
+
+
+def test_a_queue_that_is_four_fifths_full_is_told(tmp_path: Path) -> None:
+    def fill(conn: sqlite3.Connection) -> None:
+        for number in range(800):
+            outbox.enqueue(
+                conn,
+                NewRow(
+                    claim=f"kill:{number}",
+                    channel="1180000000000000010",
+                    kind="kill",
+                    slug="home-chain",
+                    body={"content": "a loss"},
+                    nonce=f"n{number}",
+                    source=None,
+                    expires_at=MORNING + timedelta(hours=1),
+                    received_at=MORNING,
+                ),
+            )
+
+    async def body(folder: Path) -> None:
+        left_behind = Store.open(folder / "notifier.db", run=inline)
+        await left_behind.write(fill)
+        left_behind.close()
+        hook = Hook()
+        async with evening(folder, hook, closed=["discord"], ALERT_WEBHOOK_URL="http://hook.sim/alerts"):
+            (queue,) = [one for one in hook.got if one["subject"] == "delivery_queue"]
+            assert queue["state"] == "down"
+            assert queue["text"] == "Delivery queue is nearly full: 800 messages wait, 1000 are the limit"
 
     virtual(body, tmp_path)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from wanderer_notifier.runtime.log_shape import Collapsed
+from wanderer_notifier.runtime.log_shape import CATEGORIES, Collapsed
 from wanderer_notifier.runtime.logs import Redactor, configure
 
 CANARY = "test-token-canary-0123456789"
@@ -54,7 +55,7 @@ def test_a_configured_secret_never_appears(layout: str) -> None:
     except ValueError:
         log.exception("failed", secret=CANARY)
     logging.getLogger("some.library").warning("with %s", CANARY)
-    assert "failed" in out.getvalue()
+    assert "failed" in out.getvalue().lower()
     assert CANARY not in out.getvalue()
 
 
@@ -134,7 +135,35 @@ def test_json_lines_say_who_speaks_about_what() -> None:
     out = logged("json")
     structlog.get_logger("maps").info("map_stream_resuming", map="home")
     line = json.loads(out.getvalue())
-    assert (line["logger"], line["category"], line["message"]) == ("maps", "map", "map stream resuming")
+    assert (line["logger"], line["category"], line["message"]) == ("maps", "map", "Map stream resuming")
+
+
+@pytest.mark.parametrize("event", ["License validation successful", "license_validation_successful"])
+def test_an_event_is_a_stable_name_for_machines_and_a_sentence_for_people(event: str) -> None:
+    out = logged("json")
+    structlog.get_logger("license").info(event)
+    line = json.loads(out.getvalue())
+    assert (line["event"], line["message"]) == ("license_validation_successful", "License validation successful")
+
+
+def test_the_text_layout_leads_with_the_sentence_and_its_category() -> None:
+    out = logged("text")
+    structlog.get_logger("app").info("shutdown_complete", sent=3)
+    assert re.search(r"\[info +\] Shutdown complete +\[shutdown\] sent=3$", out.getvalue().rstrip())
+
+
+def test_every_logger_of_ours_speaks_in_one_of_the_known_categories() -> None:
+    package = Path(__file__).parents[2] / "wanderer_notifier"
+    found = {
+        name
+        for file in package.rglob("*.py")
+        for name in re.findall(r'get_logger\("([^"]+)"\)', file.read_text("utf-8"))
+    }
+    assert found <= CATEGORIES.keys()
+    assert set(CATEGORIES.values()) <= {
+        "startup", "config", "discord", "commands", "killmail", "map", "license", "enrichment", "persistence", "http",
+        "health", "alert", "shutdown",
+    }  # fmt: skip
 
 
 def test_identical_warnings_are_shown_once_in_ten_minutes_with_their_number() -> None:

@@ -173,7 +173,8 @@ def _troubles(seen: Snapshot) -> Iterator[tuple[str, str | None]]:
         if part.name.partition(":")[0] not in _SILENT:
             yield part.name, _trouble(part)
     invalid = seen.licence.has_key and seen.licence.state(seen.now) == "invalid"
-    yield "license", seen.licence.words(seen.now) if invalid else None
+    said = seen.licence.verdict.message if seen.licence.verdict is not None else ""
+    yield "license", (said or seen.licence.words(seen.now)) if invalid else None
     waiting = seen.queue.get("queued", 0) + seen.queue.get("sending", 0)
     yield "delivery_queue", f"{waiting} messages wait, {CAPACITY} are the limit" if waiting >= FULL * CAPACITY else None
 

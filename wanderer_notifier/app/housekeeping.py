@@ -148,11 +148,17 @@ def note_start(conn: sqlite3.Connection, moment: datetime, rest_s: float) -> tup
     the feeds should wait: *rest_s* if that happens again and again."""
     unclean = int(memory.get_meta(conn, "unclean_ends") or 0)
     pause_s = 0.0
-    if memory.get_meta(conn, "running_since") is not None:
+    began = memory.get_meta(conn, "running_since")
+    if began is not None:
         unclean += 1
         memory.set_meta(conn, "unclean_ends", str(unclean))
         last_sign = memory.get_meta(conn, "alive_at")
-        log.warning("previous_run_ended_unexpectedly", last_sign=last_sign, unclean_ends=unclean)
+        log.warning(
+            "Previous run ended unexpectedly",
+            uptime_s=_between(began, last_sign),
+            last_sign=last_sign,
+            unclean_ends=unclean,
+        )
         starts = [
             *(datetime.fromisoformat(text) for text in json.loads(memory.get_meta(conn, "unclean_starts") or "[]")),
             moment,
@@ -164,6 +170,13 @@ def note_start(conn: sqlite3.Connection, moment: datetime, rest_s: float) -> tup
             log.error("crash_loop", unclean_starts=CRASHES, within_s=CRASHES_WITHIN.total_seconds(), pause_s=pause_s)
     memory.set_meta(conn, "running_since", moment.isoformat())
     return unclean, pause_s
+
+
+def _between(began: str, last_sign: str | None) -> int:
+    """How long the run lasted, as far as it was seen; nothing when it gave no sign after its start."""
+    if last_sign is None:
+        return 0
+    return max(round((datetime.fromisoformat(last_sign) - datetime.fromisoformat(began)).total_seconds()), 0)
 
 
 def note_end(conn: sqlite3.Connection, moment: datetime) -> outbox.Counts:

@@ -103,10 +103,11 @@ class Insight:
 
     def _pings(self) -> Mapping[str, float]:
         """Seconds there and back, by component; a feed is labelled `kills:systems`, its part `killmail_stream:…`."""
-        found = {
-            sample.labels["feed"].replace("kills:", "killmail_stream:", 1): sample.value
-            for sample in _samples(self._metrics.feed_round_trip)
-        }
+        parts = {"kills": "killmail_stream", "map": "map_stream"}
+        found = {}
+        for sample in _samples(self._metrics.feed_round_trip):
+            kind, _, which = sample.labels["feed"].partition(":")
+            found[f"{parts.get(kind, kind)}:{which}"] = sample.value
         if gateway := _samples(self._metrics.gateway_round_trip)[0].value:
             found["discord_gateway"] = gateway
         return found

@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from wanderer_notifier.app.housekeeping import keep_house, note_end, tick
+from wanderer_notifier.app.landmarks import tell_landmarks
 from wanderer_notifier.app.parts import Parts
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
@@ -91,6 +92,8 @@ class Life:
         side.start_soon(parts.enrichment.run)
         side.start_soon(parts.licence.run, name="licence")
         side.start_soon(self._tell_status)
+        slugs = [each.slug for each in self._settings.rules.maps]
+        side.start_soon(tell_landmarks, parts.known, slugs, parts.snapshot, name="landmarks")
         side.start_soon(parts.alerts.run, name="alerts")
 
     async def _work(self, intake: trio.CancelScope, ending: Ending) -> None:

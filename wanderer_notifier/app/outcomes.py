@@ -12,7 +12,7 @@ from wanderer_notifier.core.licence import RichLimit
 from wanderer_notifier.delivery.outbox import Delivered
 from wanderer_notifier.runtime.metrics import Metrics
 
-log = structlog.get_logger("app")
+log = structlog.get_logger("delivery")
 ARRIVED = ("sent", "found")
 
 
@@ -40,8 +40,8 @@ class Outcomes:
             claim=result.claim,
             result=result.result,
             reason=result.reason,
-            attempts=result.attempts,
-            seconds=round(result.latency_s, 3),
+            attempt=result.attempts + 1,
+            duration_ms=round(result.latency_s * 1000),
         )
 
     def restarted(self, task: str) -> None:

@@ -16,6 +16,8 @@ from wanderer_notifier.core.wording import duration, escape, one_line
 REPEAT_S = 900.0
 """Between two alarms about the same subject and event (operations.md OPS-50)."""
 PER_HOUR = 10
+AT_ONCE = frozenset({"license", "delivery_queue"})
+"""What does not come and go with the network has no grace."""
 NOTE_COLOR = 0xE3B341
 LENGTH = 300
 
@@ -37,8 +39,9 @@ class Alarm:
 class Alarms:
     """Watches subjects from one look to the next; times are seconds of any steady clock.
 
-    A subject is told to be down once it has been so for its grace, and to be back once that was told. Notes about
-    the same subject within 15 minutes are told together. What exceeds ten an hour is named in one summary later.
+    A subject is told to be down once it has been so for its grace (those in `AT_ONCE` have none), and to be back once
+    that was told. Notes about the same subject within 15 minutes are told together. What exceeds ten an hour is named
+    in one summary later.
     """
 
     def __init__(self) -> None:
@@ -77,7 +80,8 @@ class Alarms:
                     news.append(Alarm(subject=subject, event="back", text="", down_s=down_s))
                 continue
             since = self._since.setdefault(subject, at)
-            due = at - since >= grace_s and subject not in self._told and subject not in quiet
+            grace = 0.0 if subject in AT_ONCE else grace_s
+            due = at - since >= grace and subject not in self._told and subject not in quiet
             if due and self._may("down", subject, at):
                 self._told[subject] = since
                 news.append(Alarm(subject=subject, event="down", text=reason, down_s=at - since))
@@ -117,14 +121,23 @@ class Alarms:
         return True
 
 
+_CONDITIONS: Mapping[str, tuple[str, str]] = {
+    "license": ("not valid", "is valid again"),
+    "delivery_queue": ("nearly full", "has room again"),
+}
+"""Subjects that are no parts: what is said of them instead of being down, and of being back."""
+
+
 def alarm_text(alarm: Alarm, name: str) -> str:
     """*alarm* as one line of plain text; *name* is what readers call its subject."""
     why = one_line(alarm.text, LENGTH) or ""
+    down, back = _CONDITIONS.get(alarm.subject, ("down", "is back"))
     match alarm.event:
         case "down":
-            return f"{name} has been down for {duration(alarm.down_s)}{f': {why}' if why else ''}"
+            state = f"has been {down} for {duration(alarm.down_s)}" if alarm.down_s >= 1.0 else f"is {down}"
+            return f"{name} {state}{f': {why}' if why else ''}"
         case "back":
-            return f"{name} is back after {duration(alarm.down_s)}"
+            return f"{name} {back} after {duration(alarm.down_s)}"
         case _:
             return f"{name}: {why}"
 

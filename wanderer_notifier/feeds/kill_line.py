@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import structlog
 import trio
 
 from wanderer_notifier.core.gaps import Gap, Seen, kill_id, kill_time
@@ -12,6 +13,8 @@ from wanderer_notifier.feeds.kill_audience import Audience
 from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.watch import Watch
+
+log = structlog.get_logger("kills")
 
 
 class Line:
@@ -103,6 +106,8 @@ class Line:
                 self._unquiet()
         self.show()
         self._touch()
+        tell = log.debug if seamless else log.info
+        tell("Killmail channel joined", feed=self.name, ids=len(self.wanted.value))
 
     def show(self) -> None:
         """Put the state of a joined line on view."""

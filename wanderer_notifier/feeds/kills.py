@@ -192,6 +192,7 @@ async def _connect(
         try:
             async with open_socket(address.url, dial=dial, tls=tls) as ws:
                 address.worked()
+                log.info("Killmail WebSocket connected", feed=line.name)
                 session = KillSession(ws, line, out, serializer=address.serializer, now=now, roll=roll)
                 await session.run()
         except* Refused as group:

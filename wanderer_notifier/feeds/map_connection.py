@@ -62,6 +62,7 @@ class MapConnection:
         self._hint, self._names = trio.Event(), trio.Event()
         self._ledger, self._doubtful = Ledger(), frozenset[int]()
         self._greeting_id, self._greeted_at, self._replayed = "", 0.0, 0
+        self._asked_at = trio.current_time()
         # Everything passes through this buffer; while a snapshot is read its gate is shut, so that no event is handed
         # on before the snapshot that may already contain it, or may be too old to contain it.
         self._held_in, self._held_out = trio.open_memory_channel[MapEventArrived](HELD_EVENTS)
@@ -74,6 +75,7 @@ class MapConnection:
         """
         source = self._source
         path, params = address(source, self._memory)
+        self._asked_at = trio.current_time()
         async with source.api.stream(path, params=params, headers=HEADERS, read_s=source.silence_s) as answer:
             self._memory.pace.taken()
             await accept(answer, source, self._memory)
@@ -111,8 +113,9 @@ class MapConnection:
                     raise MapLost(f"the map server's clock went back by {back_s:.0f} s; asking for what is missing")
                 await self._memory.greeted(event.id)
                 self._greeting_id, self._greeted_at = event.id, trio.current_time()
-                self._figures.connected()
+                self._figures.connected(trio.current_time() - self._asked_at)
                 self._part.to("ok")
+                log.info("Map SSE connected", map=self._source.slug)
                 self._greeted.set()
             return
         self._figures.event()

@@ -25,8 +25,10 @@ class Figures:
         self._slug, self._feed, self._metrics, self._part, self._now = slug, f"map:{slug}", metrics, part, now
         self.disconnected()
 
-    def connected(self) -> None:
+    def connected(self, took_s: float) -> None:
+        """The stream stands; from the request to the greeting it *took_s* seconds, the nearest to a ping it has."""
         self._metrics.feed_connected.labels(self._feed).set(self._now().timestamp())
+        self._metrics.feed_round_trip.labels(self._feed).set(took_s)
 
     def disconnected(self) -> None:
         self._metrics.feed_connected.labels(self._feed).set(0)

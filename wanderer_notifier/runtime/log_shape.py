@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping
@@ -11,11 +12,15 @@ import structlog
 
 CATEGORIES: Mapping[str, str] = {
     "app": "startup",
+    "turn": "startup",
+    "notify": "startup",
     "config": "config",
     "delivery": "discord",
     "discord": "discord",
     "gateway": "discord",
+    "trio-websocket": "discord",
     "commands": "commands",
+    "steering": "commands",
     "killmail": "killmail",
     "pipeline": "killmail",
     "replay": "killmail",
@@ -25,23 +30,47 @@ CATEGORIES: Mapping[str, str] = {
     "prices": "enrichment",
     "universe": "enrichment",
     "store": "persistence",
+    "legacy": "persistence",
     "housekeeping": "persistence",
     "web": "http",
+    "hypercorn": "http",
+    "quart": "http",
+    "quart_trio": "http",
+    "httpx": "http",
+    "httpcore": "http",
     "runtime": "health",
     "status": "alert",
     "alerts": "alert",
     "shutdown": "shutdown",
 }
-"""Logger -> category (operations.md OPS-93); what is missing has the logger's own name."""
+"""Logger -> category (operations.md OPS-93); what is missing speaks of the health of the process."""
+
+_EVENTS: Mapping[str, str] = {"configuration_warning": "config", "shutdown_complete": "shutdown"}
+"""Events of another category than their logger's."""
 
 
 def origin(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Adds who speaks, the category, and the event as words for people."""
+    """Adds who speaks and the category, and splits the event into a stable name and a sentence for people.
+
+    An event is written as either, `shutdown_complete` or `License validation successful`; both forms come out.
+    """
     speaker = getattr(logger, "name", "") or "app"
+    said = str(event.get("event", ""))
+    event["event"] = stable = _NOT_SNAKE.sub("_", said.lower()).strip("_")
+    sentence = said if " " in said else said.replace("_", " ")
+    event.setdefault("message", sentence[:1].upper() + sentence[1:])
     event.setdefault("logger", speaker)
-    event.setdefault("category", CATEGORIES.get(speaker.partition(".")[0], speaker))
-    event.setdefault("message", str(event.get("event", "")).replace("_", " "))
+    event.setdefault("category", _EVENTS.get(stable, CATEGORIES.get(speaker.partition(".")[0], "health")))
     return event
+
+
+def for_readers(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The same for the text layout: the sentence leads, its category stands where a logger's name would."""
+    event["event"], event["logger"] = event.pop("message"), event.pop("category")
+    return event
+
+
+_NOT_SNAKE = re.compile(r"[^a-z0-9]+")
 
 
 class Collapsed:

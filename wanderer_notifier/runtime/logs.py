@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-from wanderer_notifier.runtime.log_shape import Collapsed, origin
+from wanderer_notifier.runtime.log_shape import Collapsed, for_readers, origin
 
 MASK = "***"
 
@@ -145,7 +145,8 @@ def configure(
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             collapsed,
-            *([origin] if layout == "json" else []),
+            origin,
+            *([] if layout == "json" else [for_readers]),
             _timestamp("ts" if layout == "json" else "timestamp"),
             *render,
         ],

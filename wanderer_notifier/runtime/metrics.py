@@ -136,7 +136,7 @@ class Metrics:
         )
         self.feed_round_trip = Gauge(
             "notifier_feed_round_trip_seconds",
-            "The latest heartbeat's way there and back.",
+            "The latest heartbeat's way there and back; of a map stream: from the request to its greeting.",
             ["feed"],
             registry=registry,
         )

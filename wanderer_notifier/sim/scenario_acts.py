@@ -67,6 +67,7 @@ class Acts:
     def prepare(self) -> None:
         """Draw the map and its history; there is no licence yet."""
         self.world.licence.verdict = "invalid"
+        self._tell("licence: there is none yet, so five messages of each kind are rich; one is bought later")
         for system_id, custom_name, temporary_name in MAP_SYSTEMS:
             self.world.map.add_system(system_id, custom_name=custom_name, temporary_name=temporary_name, quiet=True)
         for pilot in TRACKED:
@@ -146,7 +147,7 @@ class Acts:
         with trio.move_on_after(KILL_S):
             await self.world.discord.until(told)
         self.world.licence.verdict = "valid"
-        self._tell("licence: bought, everything is rich again")
+        self._tell("licence: bought; within a minute or so the service hears of it, and everything is rich again")
 
     async def dreaded_system_comes(self) -> None:
         """A priority system is added, and somebody dies there: both ping."""
