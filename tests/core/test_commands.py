@@ -60,6 +60,11 @@ def test_a_direct_message_has_a_user_and_no_rights() -> None:
     assert (asked.caller.permissions, asked.caller.guild_id) == (0, None)
 
 
+@pytest.mark.parametrize("locale", ["de", "en-US", "xx-Unknown", "", None, 5])
+def test_the_askers_language_changes_nothing(locale: Any) -> None:  # D31: we answer in English, times are Discord's own
+    assert parse(interaction(locale=locale, guild_locale=locale)) == parse(interaction())
+
+
 def test_typing_is_told_from_asking() -> None:
     assert parse(interaction(type=4)) == Typing(interaction_id="1", token="test-token-interaction", typed="Jita")
 
