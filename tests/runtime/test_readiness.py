@@ -65,4 +65,23 @@ def test_asking_instead_of_listening_is_ready() -> None:
 
 def test_the_licence_is_listed_and_never_fails() -> None:
     seen = judge(part("license", "failed", reason="not valid"))
-    assert (seen.ready, seen.checks["license"]) == (True, "failed: not valid, down 1800s")
+    assert (seen.ready, seen.checks["license"]) == (True, "degraded: not valid")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("discord_rest", "Discord refuses DISCORD_BOT_TOKEN: HTTP 401"),
+        ("discord_gateway", "the bot token is wrong or was reset: set DISCORD_BOT_TOKEN to the present one"),
+        ("map_data:home", "MAP_API_KEY is not the key of map home"),
+    ],
+)
+def test_a_refused_credential_is_a_matter_of_configuration(name: str, reason: str) -> None:
+    seen = judge(part("configuration", "ok"), part(name, "failed", reason=reason))
+    assert seen.checks["configuration"] == f"failed: {reason}"
+    assert seen.failing[0] == "configuration"
+
+
+def test_a_full_queue_is_not_ready() -> None:
+    seen = readiness((part("discord_rest", "ok"),), grace_s=120, uptime_s=4000, stopping=False, queue_full=True)
+    assert (seen.ready, seen.checks["discord_rest"]) == (False, "failed: the queue is full; ok")

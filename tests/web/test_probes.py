@@ -112,7 +112,30 @@ async def test_unknown_paths_and_wrong_methods_answer_in_json() -> None:
         missing, wrong = await client.get("/nope"), await client.post("/health")
     assert (missing.status_code, missing.json()) == (404, {"error": "Not found"})
     assert (wrong.status_code, wrong.json()) == (405, {"error": "Method not allowed"})
-    assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    assert wrong.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "PUT", "DELETE", "PATCH", "BREW"])
+async def test_a_known_path_takes_no_other_method(method: str) -> None:
+    async with site() as client:
+        for path in ("/health", "/metrics", "/", "/api/status"):
+            answer = await client.request(method, path)
+            assert (answer.status_code, answer.json()) == (405, {"error": "Method not allowed"})
+            assert answer.headers["allow"] == "GET, HEAD"
+
+
+async def test_json_is_compact_as_documented() -> None:
+    async with site() as client:
+        text = (await client.get("/health")).text
+    assert text.startswith('{"status":"OK","timestamp":"2026-11-25T03:04:05.678901Z","version":"1.0.0","uptime":4215,')
+
+
+async def test_what_is_announced_as_too_large_is_refused() -> None:
+    async with site() as client:
+        small = await client.request("GET", "/health", content=b"x" * 16_384)
+        large = await client.request("GET", "/health", content=b"x" * 16_385)
+    assert (small.status_code, large.status_code) == (200, 413)
+    assert large.json() == {"error": "Request too large"}
 
 
 async def test_head_answers_without_a_body() -> None:

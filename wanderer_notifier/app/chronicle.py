@@ -25,7 +25,7 @@ _KINDS: Mapping[str, Literal["websocket", "sse", "gateway"]] = {
     "map_stream": "sse",
     "discord_gateway": "gateway",
 }
-_LEVELS: Mapping[State, Level] = {"ok": "good", "starting": "fair", "disabled": "fair", "degraded": "fair"}
+_LEVELS: Mapping[State, Level] = {"ok": "good", "starting": "off", "disabled": "off", "degraded": "fair"}
 _CONNECTED: Mapping[State, float] = {"ok": 1.0, "starting": 0.7, "degraded": 0.5}
 _TIMED_OUT = ("timed out", "time-out", "timeout", "no answer")
 

@@ -19,6 +19,7 @@ from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.readiness import degraded, readiness
 from wanderer_notifier.runtime.watch import Watch
+from wanderer_notifier.state.overflow import CAPACITY
 from wanderer_notifier.web.activity import Activity
 from wanderer_notifier.web.views import FileSeen, Snapshot
 
@@ -62,7 +63,13 @@ def gather(
         started_at=vitals.started_at,
         uptime_s=uptime_s,
         state="stopping" if vitals.stopping else "running" if vitals.running else "starting",
-        readiness=readiness(parts, grace_s=settings.ready_feed_grace_s, uptime_s=uptime_s, stopping=vitals.stopping),
+        readiness=readiness(
+            parts,
+            grace_s=settings.ready_feed_grace_s,
+            uptime_s=uptime_s,
+            stopping=vitals.stopping,
+            queue_full=vitals.queue.get("queued", 0) + vitals.queue.get("sending", 0) >= CAPACITY,
+        ),
         components=parts,
         degraded=degraded(parts),
         broken_task=vitals.broken_task,

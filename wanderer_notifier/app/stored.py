@@ -33,6 +33,7 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
         oldest_waiting=counts.oldest_waiting,
         parked=latest.parked_events(conn),
         database_bytes=latest.size(conn),
+        commands=conn.execute("SELECT count(*) FROM command_log").fetchone()[0],
         queue={"queued": counts.queued, "sending": counts.sending, "sent": counts.sent, "dead": counts.dead},
     )
 

@@ -50,6 +50,8 @@ Result: TypeAlias = Literal[
 FINAL: frozenset[Result] = frozenset({"sent", "found", "expired", "rejected", "overflow"})
 
 DEGRADED_AFTER = 2  # failures in a row; a single one is everyday
+FAILED_AFTER = 5
+"""So many in a row and the service is not ready (operations.md 5.3)."""
 LONG_WAIT_S = 30.0
 RECORD_S = 5.0
 """How long a cancellation waits for the note of what Discord answered."""
@@ -172,7 +174,7 @@ class Bench:
         self._failed_at = trio.current_time()
         self.token.undecided()
         if self._failures >= DEGRADED_AFTER and not self.token.barred:
-            self._part.to("degraded", reason)
+            self._part.to("failed" if self._failures >= FAILED_AFTER else "degraded", reason)
 
     def held_up(self, wait_s: float, scope: str) -> None:
         """Discord asks us to wait; a short wait is its ordinary way to talk, a long one is an outage for readers."""
@@ -183,7 +185,7 @@ class Bench:
     def unauthorized(self, reason: str) -> None:
         """The token is dead: everything waits, the queue is kept."""
         self.token.rejected()
-        self._part.to("failed", f"Discord refuses the token: {reason}")
+        self._part.to("failed", f"Discord refuses DISCORD_BOT_TOKEN: {reason}")
         log.error("token_refused", reason=reason)
 
     def closed(self, channel: str, reason: str | None) -> None:

@@ -26,6 +26,9 @@ CHECKS: Mapping[str, str] = {
 _NEEDED: Mapping[str, float] = {"map_data": 0.0, "map_stream": 0.5}
 """Of several maps so large a share must work, and one at least (operations.md 5.3); other checks need all members."""
 
+_CREDENTIALS = ("DISCORD_BOT_TOKEN", "MAP_API_KEY")
+"""A part that failed and names one of these in its reason had it refused: that is a matter of configuration."""
+
 _EXTERNAL = ("map_data", "map_stream", "killmail_stream", "discord_rest", "discord_gateway")
 
 
@@ -42,22 +45,28 @@ class Readiness:
         return not self.failing
 
 
-def readiness(parts: Sequence[ComponentView], *, grace_s: float, uptime_s: float, stopping: bool) -> Readiness:
+def readiness(
+    parts: Sequence[ComponentView], *, grace_s: float, uptime_s: float, stopping: bool, queue_full: bool = False
+) -> Readiness:
     """Judge all checks.
 
     *grace_s* is how many seconds a feed that once worked may be down before it counts; *uptime_s* is the age of the
-    process. A check without any component is `disabled` and never fails.
+    process; *queue_full*: messages have to be dropped. A check without any component is `disabled` and never fails.
     """
     checks = {
         name: _check(_members(parts, component), grace_s, _NEEDED.get(name, 1.0)) for name, component in CHECKS.items()
     }
     if checks["killmail_stream"] != "ok" and _polling(parts):
         checks["killmail_stream"] = "ok (fallback)"
+    refused = [part.reason for part in parts if part.state == "failed" and any(n in part.reason for n in _CREDENTIALS)]
+    if refused:
+        checks["configuration"] = f"failed: {refused[0]}"
+    if queue_full:
+        checks["discord_rest"] = f"failed: the queue is full; {checks['discord_rest']}"
     failing = [name for name, words in checks.items() if words.startswith(("failed", "starting"))]
     external = [name for name in failing if name in _EXTERNAL]
     checks["external_services"] = f"failed: {', '.join(external)}" if external else "ok"
-    licence = _members(parts, "license")
-    checks["license"] = _check(licence, grace_s) if licence else "disabled"
+    checks["license"] = next((_unfailing(part) for part in parts if part.name == "license"), "disabled")
     if external:
         failing.append("external_services")
     if stopping:
@@ -74,6 +83,11 @@ def degraded(parts: Sequence[ComponentView]) -> tuple[str, ...]:
 def _polling(parts: Sequence[ComponentView]) -> bool:
     """Whether the kill service is asked for kills while its socket is down, and answers (operations.md 5.3)."""
     return any(part.name == "killmail_fallback" and part.state == "ok" for part in parts)
+
+
+def _unfailing(part: ComponentView) -> str:
+    """The words for a part that is listed and never makes the service unready."""
+    return f"degraded: {part.reason}" if part.state in ("degraded", "failed") else part.state
 
 
 def _members(parts: Sequence[ComponentView], name: str) -> list[ComponentView]:

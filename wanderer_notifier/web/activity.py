@@ -9,7 +9,8 @@ from typing import Literal
 from attrs import Factory, frozen
 
 Fate = Literal["sent", "waiting", "given up", "not sent"]
-Level = Literal["good", "fair", "bad"]
+Level = Literal["good", "fair", "bad", "off"]
+"""`off`: neither news nor trouble."""
 
 
 @frozen(kw_only=True)
@@ -138,6 +139,8 @@ class Stored:
     database_bytes: int = 0
     queue: Mapping[str, int] = Factory(dict)
     """Messages by state."""
+    commands: int = 0
+    """Slash commands in the log."""
 
 
 def ago(then: datetime | None, now: datetime) -> str:

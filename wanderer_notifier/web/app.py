@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from wanderer_notifier.web import details, page, status, views
 from wanderer_notifier.web.activity import Stored
 from wanderer_notifier.web.guard import Guard
+from wanderer_notifier.web.server import HEADERS
 from wanderer_notifier.web.views import Body, Snapshot
 
 log = structlog.get_logger("web")
@@ -29,6 +30,8 @@ log = structlog.get_logger("web")
 BUDGET_S = 2.0
 """A handler that waits longer for the database answers with what it has (operations.md OPS-74)."""
 COMMANDS = 50
+LARGEST_BODY = 16 * 1024
+"""No page of ours wants any; what is announced as larger is refused (operations.md OPS-75)."""
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 _PROBES: Mapping[str, Callable[[Snapshot], tuple[int, Body]]] = {
@@ -85,12 +88,12 @@ class Policy:
 def make_app(sources: Sources, policy: Policy) -> QuartTrio:
     """The application."""
     app = QuartTrio(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.merge_slashes = False
     guard, known = policy.guard, _Known(sources.stored)
 
     def answer(code: int, body: object) -> Response:
-        text = json.dumps(encodable(body), ensure_ascii=False)
+        text = json.dumps(encodable(body), ensure_ascii=False, separators=(",", ":"))
         return Response(_sendable(policy.redact(text)), code, content_type="application/json; charset=utf-8")
 
     def client() -> str:
@@ -101,6 +104,8 @@ def make_app(sources: Sources, policy: Policy) -> QuartTrio:
         g.began, g.client = trio.current_time(), client()
         asked = request.headers.get("X-Request-Id", "")
         g.request_id = asked if _SANE_REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        if (request.content_length or 0) > LARGEST_BODY:
+            return answer(413, {"error": "Request too large"})
         if request.url_rule is None or request.url_rule.rule in _PROBES:
             return None
         if policy.force_https and not guard.secure(request.remote_addr, request.headers.get("X-Forwarded-Proto", "")):
@@ -127,7 +132,10 @@ def make_app(sources: Sources, policy: Policy) -> QuartTrio:
 
     for path, view in _PROBES.items():
         _route(app, (path,), plain(view))
-    _route(app, ("/api/system/info",), plain(views.system_info))
+
+    async def system_info() -> Response:
+        stored, partial = await known.get()
+        return answer(200, _marked(views.system_info(sources.snapshot(), stored), partial))
 
     async def health_details() -> Response:
         stored, partial = await known.get()
@@ -159,6 +167,7 @@ def make_app(sources: Sources, policy: Policy) -> QuartTrio:
         text = generate_latest(sources.registry).decode()
         return Response(policy.redact(text), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
+    _route(app, ("/api/system/info",), system_info)
     _route(app, ("/health/details", "/api/health/details"), health_details)
     _route(app, ("/api/status",), full_status)
     _route(app, ("/api/commands",), commands)
@@ -183,10 +192,8 @@ def make_app(sources: Sources, policy: Policy) -> QuartTrio:
     @app.after_request
     async def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Frame-Options"] = "DENY"
+        for name, value in HEADERS.items():
+            response.headers[name] = value
         policy.served(request.url_rule.rule if request.url_rule else "unknown", response.status_code)
         log.log(
             logging.DEBUG if request.url_rule and request.url_rule.rule in _PROBES else logging.INFO,
@@ -224,7 +231,7 @@ class _Known:
 
 def _route(app: QuartTrio, paths: Sequence[str], handle: Callable[[], Awaitable[Response]]) -> None:
     for path in paths:
-        app.add_url_rule(path, path, handle, methods=["GET"], strict_slashes=False)
+        app.add_url_rule(path, path, handle, methods=["GET"], strict_slashes=False, provide_automatic_options=False)
 
 
 def _redirect() -> Response:

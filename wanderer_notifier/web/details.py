@@ -18,11 +18,11 @@ _EXTERNAL = {
 
 def health_details(view: Snapshot, stored: Stored) -> Body:
     """The body; a service in which all is well says nothing in it that sounds like trouble."""
-    _, body = system_info(view)
+    body = system_info(view, stored)
     problems = [
         {"timestamp": utc(one.at), "component": one.subject, "message": one.text}
         for one in view.activity.recent
-        if one.level != "good" and (view.now - one.at).total_seconds() < RECENT_S
+        if one.level in ("fair", "bad") and (view.now - one.at).total_seconds() < RECENT_S
     ]
     return body | {
         "cache_status": {"enabled": True, "stats": cache_stats(view), "memory_usage": stored.database_bytes},

@@ -26,7 +26,18 @@ HEAD_S = 10.0
 IDLE_S = 60
 GRACE_S = 1.0
 """An idle browser holds the shutdown for all of it."""
-_BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+"""On every answer (operations.md OPS-73)."""
+HEADER_LINES = "".join(f"{name.lower()}: {value}\r\n" for name, value in HEADERS.items())
+_BUSY = (
+    f"HTTP/1.1 503 Service Unavailable\r\n{HEADER_LINES}"
+    "content-length: 0\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
+).encode()
 
 
 def listen(address: str, port: int) -> socket.socket:

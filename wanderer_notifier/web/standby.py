@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 
 import trio
+
+from wanderer_notifier.web.server import HEADER_LINES
 
 ALIVE = {"/health": "OK", "/healthz": "OK", "/api/health": "ok", "/live": "alive", "/health/live": "alive"}
 REQUEST_S, REQUEST_BYTES = 5.0, 16 * 1024
@@ -48,10 +51,11 @@ def _response(request_line: str) -> bytes:
         if status is not None
         else {"status": "not_ready", "error": "not_ready: standby, another copy works", "state": "standby"}
     )
-    text = json.dumps(body).encode()
+    text = json.dumps(body, separators=(",", ":")).encode()
     head = (
         f"HTTP/1.1 {'200 OK' if status is not None else '503 Service Unavailable'}\r\n"
-        "content-type: application/json; charset=utf-8\r\ncache-control: no-store\r\nconnection: close\r\n"
+        f"content-type: application/json; charset=utf-8\r\n{HEADER_LINES}connection: close\r\n"
+        f"x-request-id: {secrets.token_hex(8)}\r\n"
         f"content-length: {len(text)}\r\n\r\n"
     ).encode()
     return head if method == "HEAD" else head + text

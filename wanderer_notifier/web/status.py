@@ -109,7 +109,7 @@ def full_status(view: Snapshot, stored: Stored) -> Body:
         ],
         "readiness": {"ready": view.readiness.ready, "checks": dict(view.readiness.checks)},
         "components": [component(part, view.now) for part in view.components],
-        "persistence": persistence(view) | {"database_bytes": stored.database_bytes},
+        "persistence": persistence(view, stored) | {"database_bytes": stored.database_bytes},
         "runtime": {"python": view.python, "trio": view.trio, "implementation": sys.implementation.name},
     }
 

@@ -11,7 +11,7 @@ from attrs import Factory, frozen
 from wanderer_notifier.core.licence_answer import Standing
 from wanderer_notifier.runtime.health import ComponentView
 from wanderer_notifier.runtime.readiness import Readiness
-from wanderer_notifier.web.activity import Activity, percent
+from wanderer_notifier.web.activity import Activity, Stored, percent
 
 Body = dict[str, Any]
 RECENT_S = 3600.0
@@ -123,25 +123,31 @@ def live(view: Snapshot) -> tuple[int, Body]:
 
 def ready(view: Snapshot) -> tuple[int, Body]:
     """`GET /ready`: whether every part that is needed works; with a web token set the reasons stay inside."""
-    result = view.readiness
+    result, broken = view.readiness, not_alive(view)
     checks = dict(result.checks)
     if view.guarded:
-        checks = {name: words.partition(":")[0] for name, words in checks.items()}
-    if result.ready:
+        checks = {name: _outside(words) for name, words in checks.items()}
+    if result.ready and broken is None:
         return 200, {"status": "ready", "timestamp": utc(view.now), "checks": checks}
-    what = "starting" if result.settling and view.state != "stopping" else ", ".join(result.failing)
+    what = broken or ("starting" if result.settling else ", ".join(result.failing))
     return 503, {"status": "not_ready", "error": f"not_ready: {what}", "timestamp": utc(view.now), "checks": checks}
 
 
-def system_info(view: Snapshot) -> tuple[int, Body]:
+def _outside(words: str) -> str:
+    """What a stranger learns of a check: that it is ok, failed, still starting or not needed."""
+    state = words.partition(":")[0].partition(" ")[0]
+    return "ok" if state == "degraded" else state
+
+
+def system_info(view: Snapshot, stored: Stored) -> Body:
     """`GET /api/system/info`: build, runtime and a summary of the configuration, without secrets."""
-    return 200, {
+    return {
         "status": "OK",
         "timestamp": utc(view.now),
         "server_version": view.version,
         "version": view.version,
         "environment": view.environment,
-        "build": dict(view.build),
+        "build": {"commit": view.build.get("commit") or "unknown", "date": view.build.get("date")},
         "runtime": {"python": view.python, "platform": view.platform, "trio": view.trio},
         "started_at": utc(view.started_at),
         "state": view.state,
@@ -158,7 +164,7 @@ def system_info(view: Snapshot) -> tuple[int, Body]:
         "tracking": {"systems_count": view.tracked_systems, "characters_count": view.tracked_characters},
         "queue": dict(view.queue),
         "components": [component(part, view.now) for part in view.components],
-        "persistence": persistence(view),
+        "persistence": persistence(view, stored),
         "license": {"state": view.licence.state(view.now), "text": view.licence.words(view.now)},
     }
 
@@ -205,7 +211,7 @@ def component(part: ComponentView, now: datetime) -> Body:
     }
 
 
-def persistence(view: Snapshot) -> Body:
+def persistence(view: Snapshot, stored: Stored) -> Body:
     """What lies in the data directory; the two files of the old program under the names it gave them."""
     body: Body = {"data_dir": view.data_dir}
     for name, seen in view.files.items():
@@ -216,4 +222,6 @@ def persistence(view: Snapshot) -> Body:
         }
     if "persistent_values" in body:
         body["persistent_values"]["priority_systems"] = view.activity.priority_systems
+    if "command_log" in body:
+        body["command_log"]["entries"] = stored.commands
     return body
