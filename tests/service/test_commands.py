@@ -132,6 +132,18 @@ async def test_a_priority_system_pings_with_the_very_next_decision_and_stops_as_
         assert "@here" not in (after.content or "")
 
 
+async def test_of_two_who_add_a_system_at_the_same_moment_one_hears_that_it_is_there(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with evening(tmp_path) as at:
+        options = {"system_name": "Home", "action": "add_priority"}
+        invoke = partial(at.world.discord.interactions.invoke, "notifier system", options, user=DIRECTOR)
+        answers = sorted([(await asked.answer()).content for asked in [invoke() for _ in range(3)]])
+        added = "✅ Added **J150303** to priority systems (receives @here notifications)"
+        assert answers == [added] + ["📍 System **J150303** is already a priority system"] * 2
+        assert "**Priority Systems:** 1\n" in await at.type("status")
+
+
 async def test_a_system_that_no_map_has_is_heard_of_when_tracked_and_not_when_untracked(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+import trio
+
 from wanderer_notifier.app.command_log import CommandLog
 from wanderer_notifier.app.helm import Helm
 from wanderer_notifier.core import replies
@@ -35,6 +37,7 @@ class Systems:
     ) -> None:
         self._helm, self._known, self._notes = helm, known, notes
         self._search, self._allowed, self._now = search, allowed, now
+        self._turn = trio.Lock()
 
     async def act(self, asked: Asked) -> Result:
         """Carry it out; its entry in the command log is stored together with what it changes."""
@@ -48,7 +51,8 @@ class Systems:
             elif isinstance(place, Ambiguous):
                 result = Result(text=replies.ambiguous(name, place.names), outcome="invalid")
             else:
-                return await self._steer(asked, action, place)
+                async with self._turn:  # what is answered must be what this change met
+                    return await self._steer(asked, action, place)
         await self._notes.note(asked, result)
         return result
 

@@ -56,8 +56,8 @@ WORDS: Mapping[int, str] = {
     4011: "the bot is in too many servers for one connection (sharding required)",
     4012: "Discord no longer speaks this version of the gateway: update this program",
     4013: "invalid intents: update this program",
-    4014: "an intent is not allowed: this program asks for none that needs approval, so look at the application's "
-    "settings in the developer portal",
+    4014: "a privileged intent is not enabled: this program asks for none, so look at the bot's settings in the "
+    "developer portal and update this program",
 }
 
 
