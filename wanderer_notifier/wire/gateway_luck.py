@@ -10,7 +10,7 @@ from attrs import Factory, define
 SHORTEST_S, LONGEST_S, LONGEST_LATER_S, LATER = 0.5, 60.0, 120.0, 10
 """Pauses after failures: never shorter, doubling up to the one, after ten failures up to the other."""
 FAULTS_S = 600.0
-OBEDIENT, OBEDIENT_S = 10, 1.0
+OBEDIENT, OBEDIENT_S = 50, 1.0
 """So many requests to reconnect are obeyed within a second, that a member notices nothing; more of them are a storm."""
 
 
