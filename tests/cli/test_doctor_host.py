@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wanderer_notifier.cli import doctor_host
+from tests.cli.ran import MINIMAL
+from wanderer_notifier.cli import doctor, doctor_host
 from wanderer_notifier.cli.doctor_host import MIB
+from wanderer_notifier.config.load import load
 from wanderer_notifier.core.findings import Finding
 from wanderer_notifier.state.store import Store
 
@@ -95,6 +97,41 @@ def test_a_folder_open_to_all_is_told(tmp_path: Path) -> None:
     assert "chmod 700" in found[0].fix
     tmp_path.chmod(0o700)
     assert levels(doctor_host.data_dir(tmp_path)) == ["ok"]
+
+
+def test_a_store_that_others_can_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "command_log.bin").touch()
+    (tmp_path / "command_log.bin").chmod(0o640)
+    tmp_path.chmod(0o710)
+    (found,) = doctor_host.data_dir(tmp_path)
+    assert (found.level, found.fix) == ("warn", f"chmod -R go= {tmp_path}")
+    assert found.words == "command_log.bin can be read by others on this machine (mode 640)"
+    tmp_path.chmod(0o700)
+    assert levels(doctor_host.data_dir(tmp_path)) == ["ok"]
+
+
+def test_an_env_file_that_others_can_read_is_told(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    assert doctor_host.env_file(file) == []
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    assert levels(doctor_host.env_file(file)) == ["ok"]
+    for mode in (0o640, 0o604, 0o644):
+        file.chmod(mode)
+        (found,) = doctor_host.env_file(file)
+        assert (found.check, found.level, found.fix) == ("env file", "warn", f"chmod 600 {file}")
+        assert found.words == f".env can be read by others on this machine (mode {mode:o})"
+
+
+def test_the_env_file_is_told_once(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=4001")
+    file.chmod(0o644)
+    settings = load(MINIMAL, cwd=tmp_path)
+    (words,) = (one for one in settings.warnings if ".env" in one)
+    assert words == ".env can be read by others on this machine (mode 644): chmod 600 .env"
+    told = {one.words for one in doctor_host.env_file(file)}
+    assert [one for one in doctor.configuration(settings, told) if ".env" in one.words] == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import os
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import trio
@@ -14,6 +16,7 @@ from wanderer_notifier import __version__
 from wanderer_notifier.cli import doctor_host
 from wanderer_notifier.cli.terminal import as_json, safe
 from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.config.sources import DEFAULT_ENV_FILE, ENV_FILE
 from wanderer_notifier.core.findings import Finding, fail, ok, warn
 from wanderer_notifier.discord.doctor import Doctor, Wanted
 from wanderer_notifier.discord.doctor_channel import Place
@@ -38,7 +41,8 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     now = lambda: datetime.now(UTC)  # noqa: E731  # the one clock of this command
     dial = tcp_dial(ipv4_only=settings.ipv4_only)
     try:
-        groups = trio.run(partial(examine, settings, dial=dial, now=now, test_message=arguments.send_test_message))
+        ask = partial(examine, settings, dial=dial, now=now, test_message=arguments.send_test_message)
+        groups = trio.run(partial(ask, env_file=env_file(os.environ)))
     except KeyboardInterrupt:
         return EX_INTERRUPTED
     redact = Redactor(settings.secrets())
@@ -46,8 +50,18 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0 if good(groups) else 1
 
 
+def env_file(environ: Mapping[str, str]) -> Path:
+    """The file of variables, whether it exists or not."""
+    return Path(environ.get(ENV_FILE, "").strip() or DEFAULT_ENV_FILE)
+
+
 async def examine(
-    settings: Settings, *, dial: Dial, now: Callable[[], datetime], test_message: bool = False
+    settings: Settings,
+    *,
+    dial: Dial,
+    now: Callable[[], datetime],
+    test_message: bool = False,
+    env_file: Path | None = None,
 ) -> Mapping[str, list[Finding]]:
     """All findings by what they are about; everybody is asked at once, and nobody is waited for longer than 60 s."""
     ahead: dict[str, float | None] = {}
@@ -106,7 +120,8 @@ async def examine(
         "ESI": esi,
         "Janice": janice,
     }
-    groups: dict[str, list[Finding]] = {"Configuration": configuration(settings)}
+    private = doctor_host.env_file(env_file) if env_file is not None else []
+    groups: dict[str, list[Finding]] = {"Configuration": configuration(settings, {one.words for one in private})}
     groups |= {name: [] for name in parts}
     try:
         async with trio.open_nursery() as nursery:
@@ -120,15 +135,17 @@ async def examine(
         doctor_host.clock(ahead),
         doctor_host.room(settings.data_dir),
         *doctor_host.data_dir(settings.data_dir),
+        *private,
     ]
     return {name: found for name, found in groups.items() if found}
 
 
-def configuration(settings: Settings) -> list[Finding]:
-    """What `check-config` warns about."""
-    if not settings.warnings:
+def configuration(settings: Settings, elsewhere: Collection[str] = ()) -> list[Finding]:
+    """What `check-config` warns about, but for what is told *elsewhere*."""
+    odd = [words for words in settings.warnings if words.partition(": ")[0] not in elsewhere]
+    if not odd:
         return [ok("configuration", "complete, nothing odd")]
-    return [warn("configuration", words, "see `wanderer-notifier check-config`") for words in settings.warnings]
+    return [warn("configuration", words, "see `wanderer-notifier check-config`") for words in odd]
 
 
 def wanted(settings: Settings) -> Wanted:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
+from wanderer_notifier.config.sources import exposure
 from wanderer_notifier.core.findings import Finding, fail, ok, warn
 from wanderer_notifier.state import memory
 from wanderer_notifier.state.store import StoreError
@@ -60,6 +61,15 @@ def room(data_dir: Path) -> Finding:
     return disk(usage.free, usage.total, place)
 
 
+def env_file(file: Path) -> list[Finding]:
+    """Whether only its owner can read the file of variables; nothing when there is none (deployment checklist 115)."""
+    if not file.is_file():
+        return []
+    if exposed := exposure(file):
+        return [warn("env file", exposed, f"chmod 600 {file}")]
+    return [ok("env file", f"{file} is nobody else's to read")]
+
+
 def data_dir(place: Path) -> list[Finding]:
     """Whether the folder of the database is ours to write, and nobody else's to read."""
     check, uid = "data directory", os.geteuid()
@@ -102,9 +112,16 @@ def data_dir(place: Path) -> list[Finding]:
         found.append(fail(check, f"{unwritable[0].name} cannot be written by {who}", f"chown -R {uid} {place}"))
     if owner.st_mode & (stat.S_IROTH | stat.S_IWOTH) and file.exists():
         found.append(warn(check, f"{place} is open to everybody on this machine", f"chmod 700 {place}"))
+    exposed = [words for one in sorted(place.iterdir()) if _is_ours(one) and (words := exposure(one))]
+    if not found and exposed and owner.st_mode & (stat.S_IXGRP | stat.S_IXOTH):
+        found.append(warn(check, exposed[0], f"chmod -R go= {place}"))
     if not unwritable:
         found += _database(file)
     return found or [ok(check, f"{place} can be written by {who}")]
+
+
+def _is_ours(file: Path) -> bool:
+    return file.is_file() and (file.name.startswith("notifier.") or file.suffix == ".bin")
 
 
 def _absent(place: Path, who: str) -> Finding:

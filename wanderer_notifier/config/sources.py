@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from wanderer_notifier.config.problems import Problem
 ENV_FILE = "ENV_FILE"
 DEFAULT_ENV_FILE = ".env"
 _LARGEST_FILE = 2**20
+_OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 # What editors, web pages and Windows leave at the ends of a value: blanks of all kinds, byte-order mark, zero widths.
 _EDGES = string.whitespace + "\u00a0\u2007\u202f\u3000\ufeff\u200b\u200c\u200d\u2060"
 
@@ -65,8 +67,11 @@ def collect(environ: Mapping[str, str], cwd: Path) -> Texts:
     problems: list[Problem] = []
     warnings: list[str] = []
     named = found.get(ENV_FILE)
+    file = cwd / (named.value if named else DEFAULT_ENV_FILE)
     try:
-        lines = _env_file(cwd / (named.value if named else DEFAULT_ENV_FILE), must_exist=named is not None)
+        lines = _env_file(file, must_exist=named is not None)
+        if exposed := exposure(file):
+            warnings.append(f"{exposed}: chmod 600 {file.name}")
     except ValueError as error:
         shown = named.value if named else DEFAULT_ENV_FILE
         problems.append(Problem(name=ENV_FILE, reason=str(error), got=shown))
@@ -78,6 +83,15 @@ def collect(environ: Mapping[str, str], cwd: Path) -> Texts:
         if name not in found and (value := (line or "").strip(_EDGES)):
             found[name] = Text(name=name, value=value, source=".env")
     return Texts(found=found, quoted=tuple(quoted), problems=tuple(problems), warnings=tuple(warnings))
+
+
+def exposure(path: Path) -> str | None:
+    """What is wrong with who may read *path*, a file of secrets; None when only its owner may, or there is none."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+    return f"{path.name} can be read by others on this machine (mode {mode:o})" if mode & _OTHERS_READ else None
 
 
 def read_secret(path: Path) -> str:

@@ -54,7 +54,7 @@ def token(reply: Reply) -> Finding:
     name = me.get("username")
     if me.get("bot") is not True:
         return fail("token", f"this is the token of a person ({name}), not of a bot", f"use the token of {PORTAL}, Bot")
-    return ok("token", f"we are the bot {name} ({me['id']})")
+    return ok("token", f"the bot's name is {name} ({me['id']})")
 
 
 def application(reply: Reply, configured: str | None) -> list[Finding]:

@@ -20,8 +20,17 @@ MASK = "***"
 # What looks like a credential even if nobody configured it: authorisation headers, the shape of a Discord token,
 # credentials inside an address, secret-bearing query values and interaction tokens (operations.md OPS-91).
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)\b(Bot|Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
-    (re.compile(r"(?i)(\"?(?:authorization|x-apikey|cookie)\"?\s*[:=]\s*\"?)[^\s\",}]+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
+    # "bot Wanderer" is a name: without a digit or a mark inside, only what no name is as long as counts as a token.
+    (re.compile(r"(?i)\b(Bot)\s+(?=[A-Za-z]*(?:\d|[._~+/=-]+\w)|[A-Za-z]{16})[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
+    # A header in whatever form it was printed: plain, a mapping's, JSON inside JSON, a pair of bytes.
+    (
+        re.compile(
+            r"(?i)((?:authorization|x-api-?key|cookie)(?:[\\\"']*\s*[:=]\s*[\\\"']*|[\\\"']+\s*,\s*b?[\\\"']+))"
+            r"(?:(?:Bot|Bearer|Basic)\s+)?[^\s\\\"',};]+(?:;\s*[^\s\\\"',};=]+=[^\s\\\"',};]*)*"
+        ),
+        rf"\1{MASK}",
+    ),
     (re.compile(r"\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}\b"), MASK),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@\"]+(?::[^/\s@\"]*)?@"), rf"\1{MASK}@"),
     (re.compile(r"(?i)([?&](?:token|key|secret|api_key|access_token)=)[^&\s\"]+"), rf"\1{MASK}"),
