@@ -117,8 +117,11 @@ async def test_a_gateway_that_is_closed_for_good_stops_no_notification(
     async with night(tmp_path) as at:
         gateway = at.world.discord.gateway
         gateway.close_all(4014)
+        await trio.sleep(60)
+        asked = len(at.world.discord.journal)
         await trio.sleep(600)
         assert gateway.journal.counts["connections"] == 1
+        assert not [one.route for one in list(at.world.discord.journal)[asked:] if "gateway" in (one.route or "")]
         assert await at.content() == ""
 
 

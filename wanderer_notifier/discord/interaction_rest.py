@@ -6,6 +6,7 @@ nothing about the bot (P31). Nothing Discord does is an exception.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
@@ -67,13 +68,14 @@ class InteractionRest:
         """Make the first answer read like *body*; one attempt, and repeating it is harmless."""
         return await self._call("PATCH", f"/webhooks/{application_id}/{token}/messages/@original", body, EDIT_S)
 
-    async def keep_warm(self) -> None:
-        """Have a connection ready at any time, until cancelled: the question is one that Discord answers anybody."""
+    async def keep_warm(self, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Have a connection ready while it is *wanted*, until cancelled; what is asked is told to anybody."""
         while True:
             pause_s = COLD_S
-            with suppress(NetError):
-                await self._upstream.request("GET", "/gateway", total_s=CALL_S)
-                pause_s = WARM_S
+            if wanted():
+                with suppress(NetError):
+                    await self._upstream.request("GET", "/gateway", total_s=CALL_S)
+                    pause_s = WARM_S
             await trio.sleep(pause_s)
 
     async def _call(self, method: str, path: str, body: JsonObject, total_s: float) -> Reply:
