@@ -50,7 +50,7 @@ class CommandStage:
             suggest=self.suggest,
             application=lambda: self.registration.application,
             elsewhere=self.elsewhere,
-            counted=lambda kind, outcome: self.counted.update([(kind, outcome)]),
+            counted=lambda kind, action, outcome: self.counted.update([(kind, outcome)]),
         )
         self.told_elsewhere: list[str] = []
 

@@ -146,7 +146,7 @@ def test_stopping_is_not_ready() -> None:
 def test_a_failed_licence_is_listed_and_never_fails() -> None:
     ready, checks, _ = ask(view("license", "failed", "unreachable", 999))
     assert ready
-    assert checks["license"].startswith("failed: unreachable")
+    assert checks["license"] == "degraded: unreachable"
 
 
 def test_degraded_names_what_does_not_work() -> None:
@@ -173,3 +173,16 @@ async def test_watch_wakes_waiters_on_change_only() -> None:
         await trio.testing.wait_all_tasks_blocked()
         watch.set(3)
     assert seen == [2, 3]
+
+
+async def test_a_part_in_trouble_says_how_often_and_when_it_is_tried_again(autojump_clock: MockClock) -> None:
+    part = Health(lambda: T0).component("feed")
+    part.to("ok")
+    part.to("degraded", "cut")
+    part.reconnecting(30.0)
+    part.to("degraded", "refused")
+    part.reconnecting(60.0)
+    seen = part.view()
+    assert (seen.failures, seen.reconnects, seen.next_attempt_at) == (2, 2, T0 + timedelta(seconds=60))
+    part.to("ok")
+    assert part.view().next_attempt_at is None

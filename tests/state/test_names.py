@@ -39,3 +39,4 @@ def test_the_least_used_make_room(conn: sqlite3.Connection, monkeypatch: pytest.
     new = {10: Found(value={"name": "10"}, fresh_until=LATER)}
     assert names.put(conn, "type", new, T0 + timedelta(minutes=1)) == 7
     assert sorted(names.read(conn, "type", range(11))) == [0, 5, 6, 7, 8, 9, 10]
+    assert (names.entries(conn), names.evicted(conn)) == ({"type": 7}, {"type": 4})

@@ -50,6 +50,7 @@ class Commanding:
     ) -> None:
         discord = settings.discord
         self._live = live
+        self._gateway = health.component("discord_gateway")
         self._upstream = Upstream(
             "discord_interactions",
             discord.api_url,
@@ -86,7 +87,7 @@ class Commanding:
             suggest=desk.suggest,
             application=lambda: registration.application,
             elsewhere=desk.tell_in_channel,
-            counted=lambda kind, outcome: metrics.commands.labels(kind, outcome).inc(),
+            counted=lambda subcommand, action, result: metrics.commands.labels(subcommand, action, result).inc(),
         )
         live.busy = self._commands.busy
         live.ready = lambda bot: registration.ready(bot.application_id)
@@ -95,9 +96,13 @@ class Commanding:
         """Register and answer until *stop* is set and everybody has their answer."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._registration.run, name="command registration")
-            nursery.start_soon(self._interactions.keep_warm, name="commands: warm connection")
+            nursery.start_soon(self._interactions.keep_warm, self._hears, name="commands: warm connection")
             await self._commands.run(self._live.events, stop=stop)
             nursery.cancel_scope.cancel(reason="asked to stop")
+
+    def _hears(self) -> bool:
+        """Whether a command may arrive at any moment."""
+        return self._gateway.state == "ok"
 
     async def aclose(self) -> None:
         """Close all connections."""

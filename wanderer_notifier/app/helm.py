@@ -43,9 +43,10 @@ class Helm:
         part: Component,
         now: Callable[[], datetime],
         run: Runner | None = None,
+        failed: Callable[[str], None] = lambda file: None,
     ) -> None:
         self._store, self._base, self._known = store, rules, known
-        self._folder, self._part, self._now = folder, part, now
+        self._folder, self._part, self._now, self._failed = folder, part, now, failed
         self._in_thread = run or in_thread
         self._unsaved: list[Change] = []
         self._gate = trio.Lock()
@@ -176,7 +177,11 @@ class Helm:
 
     async def _write(self, name: str, content: Callable[[], bytes], empty: bytes) -> None:
         # Outside the store's turn: a long log takes a while to encode, and kills must not wait for it.
-        await self._in_thread(lambda: legacy.follow(self._folder / name, content(), empty))
+        try:
+            await self._in_thread(lambda: legacy.follow(self._folder / name, content(), empty))
+        except OSError:
+            self._failed(name)
+            raise
 
     async def _name_things(self) -> None:
         """Find the names of hashes, and the ids of names, whenever the maps bring new ones."""

@@ -85,7 +85,6 @@ async def keep_house(
         except StoreError as error:
             storage.to("failed", str(error))
             health.component("cache").to("failed", str(error))
-            metrics.persist_failures.labels("notifier.db").inc()
             log.error("storage_probe_failed", reason=str(error))
             await trio.sleep(PROBE_AGAIN_S)
             continue

@@ -19,7 +19,7 @@ from wanderer_notifier.delivery.kill_lines import KillLines
 from wanderer_notifier.delivery.outbox import Delivered
 from wanderer_notifier.runtime.health import ComponentView
 from wanderer_notifier.runtime.metrics import Metrics
-from wanderer_notifier.state import latest
+from wanderer_notifier.state import latest, names
 from wanderer_notifier.state.store import Store
 from wanderer_notifier.web.activity import Activity, Stored
 from wanderer_notifier.web.views import Snapshot
@@ -35,6 +35,9 @@ class Insight:
         self._metrics = metrics
         self.chronicle, self.lifetime, self.lines = Chronicle(now), Lifetime(metrics), KillLines()
         self._tasks: dict[str, None] = {}
+        self._cached: Mapping[str, int] = {}
+        self._evicted: Mapping[str, int] = {}
+        """Remembered and forgotten answers, by kind, as of the last look into the database."""
         self.circuits: dict[str, Callable[[], bool]] = {}
         """Upstreams that are left alone after failures, and whether they are just now."""
 
@@ -60,6 +63,11 @@ class Insight:
         self.lifetime.load(conn)
         self.lines.resume(latest.waiting_kills(conn))
 
+    def keep(self, conn: sqlite3.Connection) -> None:
+        """Keep what outlives the process, and read what only the database knows; runs in the store's thread."""
+        self.lifetime.save(conn)
+        self._cached, self._evicted = names.entries(conn), names.evicted(conn)
+
     async def summarise(self) -> None:
         """Tell every few minutes how many kills concerned nobody, until cancelled."""
         while True:
@@ -81,7 +89,8 @@ class Insight:
             links=self.chronicle.links(parts, self._pings()),
             recent=self.chronicle.recent(),
             tasks=tuple(self._tasks),
-            lookups=totals(metrics.lookups, "result") | {"entries": int(_samples(metrics.lookup_entries)[0].value)},
+            lookups=totals(metrics.lookups, "result")
+            | {"entries": sum(self._cached.values()), "evicted": sum(self._evicted.values())},
             skipped=totals(metrics.kills_skipped, "reason"),
             collections=sum(one["collections"] for one in collected),
             collected=sum(one["collected"] for one in collected),
@@ -93,8 +102,15 @@ class Insight:
         """Bring the gauges up to date that nobody else sets."""
         metrics, total = self._metrics, view.activity.lifetime
         metrics.ready.set(view.readiness.ready)
+        feeds = [part.state for part in view.components if part.name.startswith("killmail_stream:")]
+        metrics.component_up.labels("killmail_stream").set(bool(feeds) and set(feeds) <= {"ok", "disabled"})
         for service, is_open in self.circuits.items():
             metrics.circuit_state.labels(service).set(is_open())
+        for kind, count in self._cached.items():
+            metrics.cache_entries.labels(kind).set(count)
+        counted = totals(metrics.cache_evictions, "kind")
+        for kind, count in self._evicted.items():
+            metrics.cache_evictions.labels(kind).inc(max(count - counted.get(kind, 0), 0))
         metrics.priority_systems.set(view.activity.priority_systems)
         for what in ("received", "queued", "duplicate", "skipped", "malformed", "given_up"):
             metrics.lifetime.labels(what).set(getattr(total, what))

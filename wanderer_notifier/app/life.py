@@ -84,7 +84,7 @@ class Life:
             parts.vitals,
             parts.metrics,
             parts.now,
-            parts.insight.lifetime.save,
+            parts.insight.keep,
         )
         side.start_soon(parts.intake.follow_tracking, name="tracking")
         side.start_soon(parts.helm.run, name="steering")

@@ -55,6 +55,7 @@ class Parts:
         self.vitals = Vitals(now)
         self.vitals.build = seams.build
         metrics.start_time.set(self.vitals.started_at.timestamp())
+        store.failed = lambda: metrics.persist_failed("notifier.db")
         dial = seams.dialler(ipv4_only=settings.ipv4_only)
         self.known: Watch[Tracking] = Watch(Tracking())
         self.upstreams = upstreams = Upstreams(settings, dial=dial, metrics=metrics, roll=roll)
@@ -66,6 +67,7 @@ class Parts:
             part=health.component("data_dir:files"),
             now=now,
             run=seams.store_run,
+            failed=metrics.persist_failed,
         )
         self.licence = Licence(
             upstreams.licence,

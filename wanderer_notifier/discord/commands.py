@@ -63,7 +63,7 @@ async def nowhere(asked: Asked, text: str) -> str | None:
 class Commands:
     """Answers interactions; `run` must be running.
 
-    *counted* hears the kind and outcome of each; *application* gives the application's id once it is known;
+    *counted* hears the sub-command, its action (or nothing) and the outcome of each; *application* gives the application's id once it is known;
     *elsewhere* is for an answer that the interaction does not take any more (P72).
     """
 
@@ -75,7 +75,7 @@ class Commands:
         suggest: Suggest,
         application: Callable[[], str | None],
         elsewhere: Elsewhere = nowhere,
-        counted: Callable[[str, str], None] = lambda kind, outcome: None,
+        counted: Callable[[str, str, str], None] = lambda subcommand, action, outcome: None,
     ) -> None:
         self._rest, self._act, self._suggest, self._elsewhere = rest, act, suggest, elsewhere
         self._application, self._counted = application, counted
@@ -107,7 +107,7 @@ class Commands:
     def busy(self, event: GatewayEvent) -> None:
         """Answer *event*, for which there was no room, that we are busy."""
         if self._work is None or self._turned_away >= AT_ONCE:
-            self._counted("any", "dropped")
+            self._counted("any", "", "dropped")
         else:
             self._turn_away(self._work, event, replies.BUSY, "busy")
 
@@ -202,7 +202,7 @@ class Commands:
 
     def _note(self, asked: Asked, outcome: Outcome, reply: Reply, arrived: float, **more: object) -> None:
         """One line for each command (operations.md OPS-33)."""
-        self._counted(asked.subcommand, outcome)
+        self._counted(asked.subcommand, str(asked.options.get("action") or ""), outcome)
         caller = asked.caller
         log.info(
             "Discord command executed",
@@ -226,7 +226,7 @@ class Commands:
             log.exception("suggestions_failed", reason=describe(error))
             choices = []
         await self._rest.callback(asked.interaction_id, asked.token, _suggested(choices))
-        self._counted("autocomplete", "ok")
+        self._counted("autocomplete", "", "ok")
 
     async def _refuse(self, asked: Interaction, text: str, outcome: Outcome) -> None:
         arrived, reply = trio.current_time(), Reply(kind="failed", reason="it has no id or no token")
@@ -237,7 +237,7 @@ class Commands:
         if isinstance(asked, Asked):
             self._note(asked, outcome, reply, arrived, length=len(text), deferred=False)
         else:
-            self._counted("any", outcome)
+            self._counted("any", "", outcome)
 
 
 def _suggested(choices: Sequence[JsonObject]) -> JsonObject:

@@ -69,7 +69,7 @@ class _Gateway:
                 self._memory.changed()
                 if following.kind != "stop":
                     part.to("degraded", following.reason)
-                    part.reconnecting()
+                    part.reconnecting(following.wait_s)
                     log.warning(
                         "gateway_lost",
                         reason=following.reason,

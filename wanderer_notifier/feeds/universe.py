@@ -69,7 +69,7 @@ class _Ticket:
 class Universe:
     """Looks names up, each one once however many ask; `run` must be running.
 
-    *counted* hears how each name was had (`hit`, `stale`, `miss`), *kept* how many answers are remembered.
+    *counted* hears how each name was had (`hit`, `stale`, `miss`).
     """
 
     def __init__(
@@ -79,10 +79,9 @@ class Universe:
         *,
         now: Callable[[], datetime],
         counted: Callable[[str, str, int], None] = lambda kind, result, count: None,
-        kept: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._store, self._esi, self._now = store, esi, now
-        self._counted, self._kept = counted, kept
+        self._counted = counted
         self._tickets: dict[Key, _Ticket] = {}
         self._queue: list[_Ticket] = []
         self._woken = trio.Event()
@@ -171,17 +170,16 @@ class Universe:
             by_kind.setdefault(kind, {})[number] = Found(value=value, fresh_until=fresh_until, etag=etag)
         used, self._used = self._used, set()
 
-        def job(conn: sqlite3.Connection) -> int:
+        def job(conn: sqlite3.Connection) -> None:
             for kind, number in used:
                 cache.used(conn, kind, (number,), moment)
-            return [cache.put(conn, kind, entries, moment) for kind, entries in by_kind.items()][-1]
+            for kind, entries in by_kind.items():
+                cache.put(conn, kind, entries, moment)
 
         try:
-            kept = await self._store.write(job)
+            await self._store.write(job)
         except StoreError as error:
             log.warning("names_not_kept", reason=str(error))
-        else:
-            self._kept(kept)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 

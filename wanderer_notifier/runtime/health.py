@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import trio
@@ -41,12 +41,17 @@ class ComponentView:
     last_error_at: datetime | None
     last_error: str | None
     reconnects: int
+    """Attempts to connect again."""
     seen_at: datetime | None
     """When the peer was last heard of (any sign of life)."""
     covered: bool = False
     """Degraded, but its work is done by other means: by asking instead of listening, or from what is stored."""
     gaps: tuple[FeedGap, ...] = ()
     """The latest times in which a feed was not heard, oldest first."""
+    failures: int = 0
+    """How often it came into trouble, or into another one."""
+    next_attempt_at: datetime | None = None
+    """When it is tried again, as far as that is known."""
 
 
 class Component:
@@ -64,7 +69,8 @@ class Component:
         self._last_error_at: datetime | None = None
         self._last_error: str | None = None
         self._seen_at: datetime | None = None
-        self._reconnects = 0
+        self._reconnects = self._failures = 0
+        self._next_attempt_at: datetime | None = None
         self._gaps: deque[FeedGap] = deque(maxlen=GAPS)
 
     @property
@@ -83,6 +89,9 @@ class Component:
         self._covered = covered
         if (state, reason) == (self._state, self._reason):
             return
+        self._failures += state in ("degraded", "failed")
+        if state in ("ok", "disabled"):
+            self._next_attempt_at = None
         if state != self._state:
             if self._state == "ok":
                 self._was_ok_s = trio.current_time() - self._since_s
@@ -96,9 +105,10 @@ class Component:
         """Note a sign of life of the peer."""
         self._seen_at = self._now()
 
-    def reconnecting(self) -> None:
-        """Count one more attempt to connect; what was good before it is not its merit."""
+    def reconnecting(self, in_s: float | None = None) -> None:
+        """Count one more attempt to connect, in so many seconds; what was good before it is not its merit."""
         self._reconnects += 1
+        self._next_attempt_at = None if in_s is None else self._now() + timedelta(seconds=in_s)
         self._was_ok_s = 0.0
         self._changed(self.view())
 
@@ -125,6 +135,8 @@ class Component:
             seen_at=self._seen_at,
             covered=self._covered,
             gaps=tuple(self._gaps),
+            failures=self._failures,
+            next_attempt_at=self._next_attempt_at,
         )
 
 

@@ -161,7 +161,13 @@ class Metrics:
         )
         self.cache_hits = Counter("notifier_cache_hits", "Names that were remembered.", ["kind"], registry=registry)
         self.cache_misses = Counter("notifier_cache_misses", "Names that were not.", ["kind"], registry=registry)
-        self.lookup_entries = Gauge("notifier_lookup_entries", "Answers of others remembered.", registry=registry)
+        self.cache_expirations = Counter(
+            "notifier_cache_expirations", "Names that were remembered, but too old.", ["kind"], registry=registry
+        )
+        self.cache_evictions = Counter(
+            "notifier_cache_evictions", "Answers forgotten to make room.", ["kind"], registry=registry
+        )
+        self.cache_entries = Gauge("notifier_cache_entries", "Answers remembered.", ["kind"], registry=registry)
         self.esi_errors_left = Gauge(
             "notifier_esi_errors_left", "Errors that ESI forgives before it blocks us.", registry=registry
         )
@@ -170,7 +176,10 @@ class Metrics:
         )
 
         self.commands = Counter(
-            "notifier_commands", "Slash commands by sub-command and outcome.", ["type", "outcome"], registry=registry
+            "notifier_commands",
+            "Slash commands by what was asked for and what came of it.",
+            ["subcommand", "action", "result"],
+            registry=registry,
         )
         self.license_valid = Gauge(
             "notifier_license_valid",
@@ -208,6 +217,8 @@ class Metrics:
         """Count names that were needed; *result* is hit, stale (remembered, but old) or miss."""
         self.lookups.labels(kind, result).inc(count)
         (self.cache_misses if result == "miss" else self.cache_hits).labels(kind).inc(count)
+        if result == "stale":
+            self.cache_expirations.labels(kind).inc(count)
 
     def component_changed(self, view: ComponentView) -> None:
         """Follow one component's change of state or its next attempt to connect."""
@@ -218,6 +229,10 @@ class Metrics:
         self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))
         for state in STATES:
             self.component_state.labels(view.name, state).set(view.state == state)
+
+    def persist_failed(self, file: str) -> None:
+        """Count a write to *file* that failed."""
+        self.persist_failures.labels(file).inc()
 
     def http_again(self, service: str) -> None:
         """Count a request to an upstream that is made again."""

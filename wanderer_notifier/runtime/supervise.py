@@ -86,7 +86,7 @@ async def keep_running(
             log.warning(
                 "component_lost", component=part.name, reason=describe(why), failures=failures, pause_s=round(pause, 1)
             )
-        part.reconnecting()
+        part.reconnecting(pause)
         await trio.sleep(pause)
 
 

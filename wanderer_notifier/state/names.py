@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from attrs import frozen
 
 from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.state import memory
 from wanderer_notifier.state.rows import time_of
 
 CAPACITY = 50_000  # notifications.md 8.2
 ROOM = 500
 """How many entries go at once, so that a full cache is not tidied at every look-up."""
+_EVICTED = "cache_evictions"
 
 
 @frozen(kw_only=True)
@@ -64,12 +67,15 @@ def put(conn: sqlite3.Connection, kind: str, entries: Mapping[int, Found], now: 
     kept = count(conn)
     if kept <= CAPACITY:
         return kept
-    conn.execute(
+    gone = conn.execute(
         """
-        DELETE FROM lookup WHERE (kind, id) IN (SELECT kind, id FROM lookup ORDER BY used_at LIMIT ?)
+        DELETE FROM lookup WHERE (kind, id) IN (SELECT kind, id FROM lookup ORDER BY used_at LIMIT ?) RETURNING kind
         """,
         (kept - CAPACITY + ROOM,),
-    )
+    ).fetchall()
+    so_far = Counter(evicted(conn))
+    so_far.update(kind for (kind,) in gone)
+    memory.set_meta(conn, _EVICTED, json.dumps(so_far))
     return CAPACITY - ROOM
 
 
@@ -84,6 +90,16 @@ def count(conn: sqlite3.Connection) -> int:
     """How many entries there are."""
     (kept,) = conn.execute("SELECT count(*) FROM lookup").fetchone()
     return int(kept)
+
+
+def entries(conn: sqlite3.Connection) -> dict[str, int]:
+    """How many entries there are of each kind."""
+    return dict(conn.execute("SELECT kind, count(*) FROM lookup GROUP BY kind").fetchall())
+
+
+def evicted(conn: sqlite3.Connection) -> dict[str, int]:
+    """How many entries of each kind had to make room, since the database is."""
+    return dict(json.loads(memory.get_meta(conn, _EVICTED) or "{}"))
 
 
 def systems(conn: sqlite3.Connection) -> list[tuple[int, str]]:

@@ -75,6 +75,8 @@ class Store:
         self._run: Runner = run or in_thread
         self._gate = trio.CapacityLimiter(1)
         self.report = report
+        self.failed: Callable[[], None] = lambda: None
+        """Hears of every transaction that could not be written."""
 
     @classmethod
     def open(
@@ -139,7 +141,11 @@ class Store:
                 self._conn.execute("BEGIN IMMEDIATE")
                 return job(self._conn)
 
-        return await self._run(transaction, limiter=self._gate)
+        try:
+            return await self._run(transaction, limiter=self._gate)
+        except StoreError:
+            self.failed()
+            raise
 
     async def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run *job*, which must not change anything, on one consistent state. Raises like `write`."""

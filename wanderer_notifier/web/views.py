@@ -195,10 +195,12 @@ def component(part: ComponentView, now: datetime) -> Body:
         "state": part.state,
         "reason": part.reason,
         "since": utc(part.since),
-        "last_success_at": utc(part.last_ok_at),
+        "last_success_at": utc(max(filter(None, (part.last_ok_at, part.seen_at)), default=None)),
         "last_error_at": utc(part.last_error_at),
         "last_error": part.last_error if telling else None,
         "reconnects": part.reconnects,
+        "next_attempt_at": utc(part.next_attempt_at),
+        "counters": {"failures": part.failures, "reconnects": part.reconnects},
         "gaps": [
             {
                 "from": utc(gap.begin),
