@@ -23,6 +23,8 @@ WINDOW_S = 60.0
 """In it Discord takes 120 frames of one connection."""
 MOST_REQUESTED = 100
 MOST_FRAMES = 110
+PRESENCE_S = 20.0
+"""The presence is told no more often (discord.md 1.10)."""
 LATE_S = 5.0
 SLACK_S = 1e-6
 """Sums of floats: two intervals may come out a hair short."""
@@ -139,3 +141,12 @@ class PresenceWish:
     wanted: JsonObject | None = None
     told: JsonObject | None = None
     told_at: float = -math.inf
+
+    @property
+    def due(self) -> float:
+        """When Discord may be told of it; never while it knows."""
+        return math.inf if self.wanted == self.told else self.told_at + PRESENCE_S
+
+    def tell(self, now: float) -> None:
+        """Discord is told."""
+        self.told, self.told_at = self.wanted, now
