@@ -236,6 +236,11 @@ DISCORD = [
         ("application", "fail", "https://x.example/i", "clear Interactions Endpoint URL"),
     ),
     case(
+        "public bot",
+        lambda w: setattr(w.discord.api, "bot_public", True),
+        ("application", "warn", "anybody may take the bot", "switch Public Bot off"),
+    ),
+    case(
         "another application id",
         nothing,
         ("application", "warn", "belongs to application " + APPLICATION, f"DISCORD_APPLICATION_ID={APPLICATION}"),

@@ -21,7 +21,7 @@ NAMES = [
     *("id", "type", "name", "bot", "guild_id", "owner_id", "parent_id", "roles", "permissions", "deny", "allow"),
     *("permission_overwrites", "thread_metadata", "archived", "locked", "communication_disabled_until", "options"),
     *("session_start_limit", "remaining", "total", "reset_after", "code", "message", "retry_after", "username"),
-    *("interactions_endpoint_url", "mentionable", "errors"),
+    *("interactions_endpoint_url", "mentionable", "errors", "bot_public"),
 ]
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)

@@ -71,6 +71,14 @@ def application(reply: Reply, configured: str | None) -> list[Finding]:
                 f"clear Interactions Endpoint URL at {PORTAL}: your application, General Information",
             )
         )
+    if app.get("bot_public") is True:
+        found.append(
+            warn(
+                "application",
+                "anybody may take the bot into a server of their own, and whoever manages that may steer it for yours",
+                f"switch Public Bot off at {PORTAL}: your application, Bot",
+            )
+        )
     if configured not in (None, app["id"]):
         found.append(
             warn(

@@ -83,6 +83,8 @@ class Api:
         self.nonces = Nonces()
         self.interactions_endpoint_url: str | None = None
         """Where the application sends interactions instead of the gateway."""
+        self.bot_public = False
+        """Whether anybody may take the bot into a server of their own."""
         self.revoked = False
         """Whether the token has died."""
         self.history_without_permission: Literal["refuse", "empty"] = "empty"
@@ -320,7 +322,7 @@ class Api:
             "name": self.guild.bot["username"],
             "icon": None,
             "description": "",
-            "bot_public": False,
+            "bot_public": self.bot_public,
             "bot_require_code_grant": False,
             "interactions_endpoint_url": self.interactions_endpoint_url,
             "approximate_guild_count": 1,
