@@ -79,7 +79,7 @@ def registered_elsewhere() -> list[dict[str, Any]]:
     return [given | {"id": "1", "application_id": "2", "version": "3"}]
 
 
-@pytest.mark.parametrize("what", ["description", "option", "choice", "permissions", "missing", "more"])
+@pytest.mark.parametrize("what", ["description", "option", "choice", "permissions", "translation", "missing", "more"])
 async def test_any_difference_is_overwritten_in_one_request(
     autojump_clock: MockClock, what: str
 ) -> None:  # P71: bulk, so that deletes come before creates
@@ -94,6 +94,8 @@ async def test_any_difference_is_overwritten_in_one_request(
                 del known[0]["options"][0]["options"][1]["choices"][2]
             case "permissions":
                 known[0]["default_member_permissions"] = "0"
+            case "translation":
+                known[0]["options"][1]["description_localizations"] = {"de": "alt"}
             case "missing":
                 known = []
             case "more":

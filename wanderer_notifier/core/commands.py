@@ -214,13 +214,16 @@ def same_commands(ours: list[JsonObject], theirs: object) -> bool:
     return isinstance(theirs, list) and [_plain(one) for one in ours] == [_plain(one) for one in theirs]
 
 
-_MEANINGFUL = ("name", "description", "type", "required", "autocomplete", "default_member_permissions", "nsfw")
+_MEANINGFUL = (
+    *("name", "description", "name_localizations", "description_localizations"),
+    *("type", "required", "autocomplete", "default_member_permissions", "nsfw"),
+)
 
 
 def _plain(command: object) -> object:
     if not isinstance(command, dict):
         return command
-    kept: dict[str, object] = {key: command[key] for key in _MEANINGFUL if command.get(key) not in (None, False)}
+    kept: dict[str, object] = {key: command[key] for key in _MEANINGFUL if command.get(key) not in (None, False, {})}
     kept.setdefault("type", 1)
     kept["options"] = [_plain(option) for option in _rows(command.get("options"))]
     kept["choices"] = [(choice.get("name"), choice.get("value")) for choice in _rows(command.get("choices"))]

@@ -195,7 +195,14 @@ class DiscordRest:
         route = "/applications/{a}/guilds/{g}/commands" if guild else "/applications/{a}/commands"
         path = route.replace("{a}", application).replace("{g}", guild or "")
         try:
-            answer, refused = await self._call(method, f"{method} {route}", path, guild or application, json=commands)
+            answer, refused = await self._call(
+                method,
+                f"{method} {route}",
+                path,
+                guild or application,
+                json=commands,
+                params={"with_localizations": "true"} if method == "GET" else None,
+            )
         except _NotYet as wait:
             raise DiscordError(f"must wait {wait.seconds:.0f} s", wait_s=wait.seconds) from None
         except NetError as error:
