@@ -42,6 +42,14 @@ def test_maps_that_share_a_channel_tell_of_a_tracked_system_once() -> None:
     assert channels(verdicts) == ["200"]
 
 
+def test_a_system_that_is_tracked_by_command_is_told_of_where_known_space_is_passed_over() -> None:
+    tracking_jita = Steering().with_override(Place(name="Jita", system_id=JITA), "track")
+    settings = rules(one_map(track_kspace=False))
+    assert channels(decide(mail(system_id=JITA), settings)) == []
+    assert channels(decide(mail(system_id=JITA), tracking_jita.merged(settings))) == ["200"]
+    assert channels(decide(mail(system_id=AMARR), tracking_jita.merged(settings))) == []
+
+
 def test_a_system_that_is_untracked_by_command_is_hidden_on_every_map() -> None:  # OPS-28
     assert channels(decided(Steering(), HOME, HOME)) == ["200", "201"]
     verdicts = decided(Steering().with_override(HOME_PLACE, "untrack"), HOME, HOME)

@@ -141,6 +141,8 @@ class Candidate:
     priority: Priority
     hidden: Priority = Priority()
     more_names: tuple[str | None, ...] = ()
+    asked_for: bool = False
+    """Whether members track it by command: that a map passes over known space does not hold for it."""
 
     def excluded(self) -> bool:
         eve_names = {name.lower() for name in (self.system.name, *self.more_names) if name}
@@ -172,8 +174,11 @@ SYSTEM_FILTERS: tuple[Gate[Candidate], ...] = (
     Gate(
         "kspace_wanted",
         "kspace_disabled",
-        lambda it: it.one.track_kspace or is_jspace(it.system.system_id),
-        lambda it: f"{space_of(it.system.system_id)}, known space is {'' if it.one.track_kspace else 'not '}wanted",
+        lambda it: it.asked_for or it.one.track_kspace or is_jspace(it.system.system_id),
+        lambda it: (
+            f"{space_of(it.system.system_id)}, known space is {'' if it.one.track_kspace else 'not '}wanted"
+            + (", but this system was asked for by command" if it.asked_for and not it.one.track_kspace else "")
+        ),
     ),
     Gate(
         "priority_wanted",
@@ -190,7 +195,13 @@ SYSTEM_FILTERS: tuple[Gate[Candidate], ...] = (
 
 def system_refusal(system: SystemRecord, one: MapRules, rules: Rules) -> str | None:
     """Why *system* counts for nothing on this map; None when it does count."""
-    candidate = Candidate(system=system, one=one, priority=rules.priority, hidden=rules.hidden)
+    candidate = Candidate(
+        system=system,
+        one=one,
+        priority=rules.priority,
+        hidden=rules.hidden,
+        asked_for=system.system_id in rules.extra_systems,
+    )
     return Trail().walk(SYSTEM_FILTERS, candidate)
 
 

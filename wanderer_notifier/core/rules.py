@@ -138,6 +138,7 @@ def _match(case: Case, one: MapRules, tracking: Tracking, trail: Trail) -> Match
             priority=case.rules.priority,
             hidden=case.rules.hidden,
             more_names=(kill.system_name,),
+            asked_for=kill.system_id in case.rules.extra_systems,
         )
         if (refusal := trail.walk(SYSTEM_FILTERS, candidate, slug, effect="system")) is not None:
             system = None
