@@ -125,18 +125,7 @@ class Alerts:
             await self._place.say(claim, render_alarm(alarm, name), now, lives=LIVES)
             self._told.labels("queued").inc()
         if self._webhook is not None:
-            self._offer(
-                {
-                    "event": "alert",
-                    "service": "wanderer-notifier",
-                    "version": __version__,
-                    "subject": alarm.subject,
-                    "state": alarm.event,
-                    "text": text,
-                    "down_seconds": round(alarm.down_s),
-                    "timestamp": now.isoformat(),
-                }
-            )
+            self._offer(webhook_body(alarm, name, now))
 
     def _offer(self, body: dict[str, object]) -> None:
         try:
@@ -165,6 +154,20 @@ class Alerts:
                 why = "webhook_unreachable"
             await trio.sleep(Backoff(first_s=2.0, cap_s=60.0).pause(failures, self._roll()))
         return why
+
+
+def webhook_body(alarm: Alarm, name: str, now: datetime) -> dict[str, object]:
+    """What the webhook gets; *name* is what readers call the alarm's subject."""
+    return {
+        "event": "alert",
+        "service": "wanderer-notifier",
+        "version": __version__,
+        "subject": alarm.subject,
+        "state": alarm.event,
+        "text": alarm_text(alarm, name),
+        "down_seconds": round(alarm.down_s),
+        "timestamp": now.isoformat(),
+    }
 
 
 def _troubles(seen: Snapshot) -> Iterator[tuple[str, str | None]]:

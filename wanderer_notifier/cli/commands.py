@@ -179,6 +179,8 @@ def _verifying(commands: Commands) -> None:
     verify.add_argument("--timeout", type=_positive, metavar="S", help="for each request, instead of TIMEOUT")
     verify.add_argument("--container", metavar="NAME", help="look at that container, too (podman or docker)")
     verify.add_argument("--send-test-message", action="store_true", help="post to each channel and delete it again")
+    verify.add_argument("--checklist", action="store_true", help="show the 137 lines of the deployment checklist, too")
+    verify.add_argument("--fire-test-alert", action="store_true", help="send an alert by every way that alerts go")
 
 
 def _count(text: str) -> int:

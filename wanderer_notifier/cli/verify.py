@@ -9,7 +9,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import trio
 from attrs import frozen
 
-from wanderer_notifier.cli import doctor, verify_checks, verify_host
+from wanderer_notifier.cli import doctor, verify_alert, verify_checklist, verify_checks, verify_host
 from wanderer_notifier.cli.terminal import safe
 from wanderer_notifier.cli.verify_checks import FEEDS, SMOKE, Check, Level
 from wanderer_notifier.config.load import ConfigError, load
@@ -34,6 +35,7 @@ TRY_S = 10.0
 """One try of a retried request takes no longer, whatever TIMEOUT says."""
 LAMPS: Mapping[Level, str] = {"pass": "[SUCCESS]", "warn": "[WARNING]", "fail": "[ERROR]", "skip": "[INFO]"}
 LEVELS: Mapping[str, Level] = {"ok": "pass", "warn": "warn", "fail": "fail"}
+ENV_FIX = "ENV_FILE=/path/to/env names the file"
 GROUPS = {"This machine": "Persistence"}
 """Group of `doctor` -> section here; the others are external services."""
 
@@ -65,8 +67,14 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             print(redact(json.dumps(shown | ({"fix": check.fix} if check.fix else {}))), flush=True)
 
     found = trio.run(partial(_all, arguments, target, settings, configuration, environ, show))
-    if not arguments.json:
-        print(redact("\n".join(_in_words(found))))
+    told = verify_checklist.lines(found) if arguments.checklist else []
+    if arguments.json:
+        for line in told:
+            print(
+                redact(json.dumps({"line": line.number, "text": line.text, "result": line.result, "words": line.words}))
+            )
+    else:
+        print(redact("\n".join([*_in_words(found), *(map(safe, verify_checklist.in_words(told)) if told else ())])))
     levels = [check.level for check in found]
     if "fail" in levels:
         return 1
@@ -95,6 +103,16 @@ async def _all(
     note(probes)
     note(verify_host.container(settings.data_dir if settings else None))
     note(told[len(probes) :])
+    if arguments.checklist:
+        note(await _for_the_checklist(target, settings, dial=dial))
+    if settings is None and arguments.fire_test_alert:
+        note(
+            [
+                Check(
+                    section=verify_alert.ALERTING, name="alerts", level="fail", words="not configured here", fix=ENV_FIX
+                )
+            ]
+        )
     if arguments.quick or settings is None:
         return found
     groups = await doctor.examine(
@@ -104,16 +122,24 @@ async def _all(
     env_file = Path(environ.get("ENV_FILE", "").strip() or ".env")
     note(await trio.to_thread.run_sync(verify_host.security, settings, env_file, arguments.container))
     note(await trio.to_thread.run_sync(verify_host.logs, settings, arguments.container))
+    if arguments.fire_test_alert:
+        note(await verify_alert.fire(settings, dial=dial, now=lambda: datetime.now(UTC), about=doctor.ABOUT))
     return found
+
+
+async def _for_the_checklist(target: Target, settings: Settings | None, *, dial: Dial) -> list[Check]:
+    """What only the checklist asks about."""
+    found = verify_checklist.variables(settings) if settings else []
+    async with _asking(target, dial) as (api, path):
+        ask = partial(_ask, api, limit_s=target.timeout_s)
+        base = path.rpartition("/")[0].removesuffix("/api")
+        info, metrics = await ask("GET", f"{base}/api/system/info"), await ask("GET", f"{base}/metrics")
+    return [*found, *verify_checklist.service(info, metrics)]
 
 
 async def service(target: Target, *, dial: Dial, quick: bool = False) -> list[Check]:
     """Ask the running service everything it answers; a service that does not answer at all is asked no further."""
-    parts = urlsplit(target.url)
-    headers = {"authorization": f"Bearer {target.token}"} if target.token else {}
-    api = Upstream("service", f"{parts.scheme}://{parts.netloc}", dial=dial, headers=headers)
-    path = parts.path.rstrip("/")
-    try:
+    async with _asking(target, dial) as (api, path):
         reply = await _patiently(api, path, target)
         found = [verify_checks.health(reply)]
         if not reply.status:
@@ -127,10 +153,20 @@ async def service(target: Target, *, dial: Dial, quick: bool = False) -> list[Ch
         if not quick:
             status = f"{path.rpartition('/')[0].removesuffix('/api')}/api/status"
             found += verify_checks.feeds(await ask("GET", status))
+    return found
+
+
+@asynccontextmanager
+async def _asking(target: Target, dial: Dial) -> AsyncIterator[tuple[Upstream, str]]:
+    """A client of the service, and the path of its health route."""
+    parts = urlsplit(target.url)
+    headers = {"authorization": f"Bearer {target.token}"} if target.token else {}
+    api = Upstream("service", f"{parts.scheme}://{parts.netloc}", dial=dial, headers=headers)
+    try:
+        yield api, parts.path.rstrip("/")
     finally:
         with trio.CancelScope(shield=True), trio.move_on_after(2):
             await api.aclose()
-    return found
 
 
 async def _patiently(api: Upstream, path: str, target: Target) -> Reply:
@@ -152,7 +188,7 @@ async def _ask(api: Upstream, method: str, path: str, *, limit_s: float) -> Repl
         value = answer.json()
     except (ValueError, RecursionError):
         value = None
-    return Reply(status=answer.status, value=value, took_s=trio.current_time() - began)
+    return Reply(status=answer.status, body=answer.body, value=value, took_s=trio.current_time() - began)
 
 
 # --- what to check ------------------------------------------------------------------------------------------------
@@ -167,7 +203,7 @@ def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]
         words = "; ".join(str(error).splitlines())[:500]
         if not meant:
             words = f"not here ({words}): only the service itself is checked, not what it depends on"
-        fix = "mend the file, see `wanderer-notifier check-config`" if meant else "ENV_FILE=/path/to/env names the file"
+        fix = "mend the file, see `wanderer-notifier check-config`" if meant else ENV_FIX
         level: Level = "fail" if meant else "warn"
         return None, [Check(section=verify_host.ENVIRONMENT, name="configuration", level=level, words=words, fix=fix)]
     return settings, verify_host.environment(settings)

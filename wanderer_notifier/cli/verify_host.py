@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from wanderer_notifier.cli.verify_checks import Check, Level
 from wanderer_notifier.config.settings import Settings
@@ -57,6 +59,36 @@ def container(
     return found
 
 
+def addresses(settings: Settings) -> Check:
+    """Whether what goes out is encrypted; within the own host or network it need not be (deployment checklist 119)."""
+    known = {
+        "Discord": settings.discord.api_url,
+        "map": settings.map.url,
+        "kill feed": settings.kills.websocket_url,
+        "kill service": settings.kills.rest_url,
+        "licence manager": settings.license.url,
+        "ESI": settings.esi_url,
+        "Janice": settings.janice.url if settings.janice.token is not None else "",
+        "alert webhook": settings.alert_webhook_url.reveal() if settings.alert_webhook_url is not None else "",
+    }
+    parts = {name: urlsplit(url) for name, url in known.items() if url}
+    plain = [
+        name for name, one in parts.items() if one.scheme not in ("https", "wss") and not _near(one.hostname or "")
+    ]
+    if plain:
+        words = f"unencrypted to another network: {', '.join(plain)}"
+        return _check(SECURITY, "addresses", "warn", words, "give them https:// or wss:// addresses")
+    return _check(SECURITY, "addresses", "pass", ", ".join(f"{name} {one.scheme}" for name, one in parts.items()))
+
+
+def _near(host: str) -> bool:
+    """Whether *host* is on this machine or in a private network; a name without a dot is one of the latter."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".internal", ".local"))
+
+
 def security(settings: Settings, env_file: Path | None, name: str | None) -> list[Check]:
     """Nobody is root without need, and nobody else reads the secrets."""
     found = [_user(settings.data_dir, name)]
@@ -65,6 +97,7 @@ def security(settings: Settings, env_file: Path | None, name: str | None) -> lis
         words = f"{env_file} has mode {env_file.stat().st_mode & 0o777:o}"
         fix = f"chmod 600 {env_file}" if open_ else ""
         found.append(_check(SECURITY, "env file", "warn" if open_ else "pass", words, fix))
+    found.append(addresses(settings))
     if name is not None:
         found.append(_ports(name, settings.web.port))
     return found
