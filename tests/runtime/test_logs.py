@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from wanderer_notifier.runtime.log_shape import CATEGORIES, Collapsed
-from wanderer_notifier.runtime.logs import Redactor, configure
+from wanderer_notifier.runtime.logs import Redactor, configure, reopen
 
 CANARY = "test-token-canary-0123456789"
 
@@ -209,3 +209,15 @@ def test_only_warnings_are_collapsed() -> None:
         structlog.get_logger("x").warning("slow")
     events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
     assert events == ["commit_failed", "slow", "commit_failed"]
+
+
+def test_after_a_rotation_from_outside_the_log_goes_on_in_a_new_file(tmp_path: Path) -> None:
+    file = tmp_path / "service.log"
+    configure(level="info", layout="json", secrets=[], stream=io.StringIO(), file=file)
+    structlog.get_logger("app").info("before")
+    file.rename(tmp_path / "service.log.1")
+    reopen()
+    structlog.get_logger("app").info("after")
+    assert '"before"' in (tmp_path / "service.log.1").read_text("utf-8")
+    assert '"after"' in file.read_text("utf-8")
+    assert '"after"' not in (tmp_path / "service.log.1").read_text("utf-8")

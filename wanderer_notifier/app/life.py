@@ -14,6 +14,7 @@ from wanderer_notifier.app.landmarks import tell_landmarks
 from wanderer_notifier.app.parts import Parts
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
+from wanderer_notifier.app.signals import obey_signals
 from wanderer_notifier.app.site import open_site
 from wanderer_notifier.app.status import Place, tell_status
 from wanderer_notifier.config.settings import Settings
@@ -71,6 +72,7 @@ class Life:
         parts = self._parts
         if self._seams.signals:
             await side.start(ending.on_signal)
+            await side.start(obey_signals)
         if self._stop is not None:
             side.start_soon(ending.on_event, self._stop)
         side.start_soon(self._note_stopping, ending)

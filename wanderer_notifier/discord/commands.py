@@ -63,8 +63,8 @@ async def nowhere(asked: Asked, text: str) -> str | None:
 class Commands:
     """Answers interactions; `run` must be running.
 
-    *counted* hears the sub-command, its action (or nothing) and the outcome of each; *application* gives the application's id once it is known;
-    *elsewhere* is for an answer that the interaction does not take any more (P72).
+    *counted* hears the sub-command, its action (or nothing) and the outcome of each; *application* gives the
+    application's id once it is known; *elsewhere* is for an answer that the interaction does not take any more (P72).
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import re
@@ -110,9 +111,24 @@ class _Bridge(logging.Handler):
             self._file.close()
         super().close()
 
+    def reopen(self) -> None:
+        """Go on in a new file where the old one was moved away; raises OSError."""
+        if isinstance(self._file, logging.FileHandler):
+            with self._file.lock or contextlib.nullcontext():
+                if self._file.stream is not None:
+                    self._file.stream.close()
+                self._file.stream = self._file._open()
+
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(record.name)
         logger.log(record.levelno, "library_message", message=record.getMessage(), exc_info=record.exc_info)
+
+
+def reopen() -> None:
+    """Open the log file again, if there is one, since something else rotated it; raises OSError."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Bridge):
+            handler.reopen()
 
 
 def configure(
