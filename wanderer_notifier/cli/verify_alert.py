@@ -39,7 +39,8 @@ async def _channel(settings: Settings, dial: Dial, now: Callable[[], datetime], 
         post = partial(ask, api, "POST", f"/channels/{number}/messages", now=now)
         reply = await post(json=render_alarm(TEST, NAME).body())
     finally:
-        await _close(api)
+        with trio.CancelScope(shield=True), trio.move_on_after(2):
+            await api.aclose()
     if reply.good:
         return _check("alert channel", "pass", f"posted to channel {number}: did somebody notice?")
     finding = refused("alert channel", reply)
@@ -56,15 +57,11 @@ async def _webhook(settings: Settings, dial: Dial, now: Callable[[], datetime]) 
     try:
         reply = await ask(webhook.api, "POST", webhook.target, now=now, json=webhook_body(TEST, NAME, now()))
     finally:
-        await _close(webhook.api)
+        with trio.CancelScope(shield=True), trio.move_on_after(2):
+            await webhook.api.aclose()
     if 200 <= reply.status < 300:
         return _check(name, "pass", f"taken (HTTP {reply.status}): did somebody notice?")
     return _check(name, "fail", reply.trouble or f"refused (HTTP {reply.status})", fix)
-
-
-async def _close(api: Upstream) -> None:
-    with trio.CancelScope(shield=True), trio.move_on_after(2):
-        await api.aclose()
 
 
 def _check(name: str, level: Level, words: str, fix: str = "") -> Check:
