@@ -55,6 +55,13 @@ async def test_a_slow_command_is_deferred_within_a_second_and_filled_in_later(
         assert len(at.discord.interactions.log[-1].shown) == 1
 
 
+async def test_answers_go_to_the_application_that_was_asked_whatever_is_configured(autojump_clock: MockClock) -> None:
+    async with command_stage() as at:
+        at.registration.application = "700000000000000666"
+        at.delay_s = 2.0
+        assert (await at.invoke().answer()).content == "done"
+
+
 async def test_an_answer_that_is_filled_in_later_pings_nobody_either(autojump_clock: MockClock) -> None:  # P78
     async with command_stage() as at:
         at.delay_s = 2.0

@@ -103,6 +103,8 @@ class Asked:
     subcommand: Subcommand
     options: dict[str, str]
     caller: Caller
+    application_id: str | None = None
+    """Whose command it is: the answers go under this id."""
 
     @property
     def parameter(self) -> str:
@@ -157,7 +159,14 @@ def parse(data: object) -> Interaction:
     caller = _caller(data)
     if caller is None:
         return refuse(reason="no user")
-    return Asked(interaction_id=number, token=token, subcommand=first["name"], options=values, caller=caller)
+    return Asked(
+        interaction_id=number,
+        token=token,
+        subcommand=first["name"],
+        options=values,
+        caller=caller,
+        application_id=_text(data.get("application_id")),
+    )
 
 
 def _values(options: object) -> dict[str, str]:

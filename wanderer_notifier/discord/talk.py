@@ -44,7 +44,7 @@ class Talk:
             self.ours |= reply.kind == "failed"
             if reply.kind != "twice":
                 return reply
-        application = self._application()
+        application = asked.application_id or self._application()
         if application is None:
             return Reply(kind="failed", reason="the application's id is not known")
         edit = {name: value for name, value in body.items() if name != "flags"}  # decided by the first answer
