@@ -14,6 +14,7 @@ import trio
 from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.commands import COMMAND, NAME, same_commands
 from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.core.permissions import invite_link
 from wanderer_notifier.discord.rest import DiscordError, DiscordRest
 from wanderer_notifier.runtime.health import Component
 
@@ -133,8 +134,7 @@ class Registration:
 
     def _invite(self) -> str:
         """Where an operator grants the missing scope (cases.md D26)."""
-        asked = f"client_id={self.application}&scope=bot%20applications.commands"
-        return f"https://discord.com/oauth2/authorize?{asked}"
+        return invite_link(self.application or "")
 
 
 def _is_ours(command: JsonObject | object) -> bool:
