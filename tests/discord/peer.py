@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import trio
-from attrs import frozen
+from attrs import Factory, frozen
 
 from wanderer_notifier.discord.rest import DiscordRest, identify
 from wanderer_notifier.net.client import Upstream
@@ -54,15 +54,19 @@ class Peer:
     rest: DiscordRest
     limits: Limits
     network: MemoryNetwork | None = None
+    limited: list[str] = Factory(list)
+    """The scope of every refusal for reasons of limits."""
+    healed: list[str] = Factory(list)
+    """What the client did about silence."""
 
 
 def make_rest(
-    base_url: str, dial: Any, *, token: str = TOKEN, now: Callable[[], datetime] = virtual_now
+    base_url: str, dial: Any, *, token: str = TOKEN, now: Callable[[], datetime] = virtual_now, **more: Any
 ) -> tuple[Upstream, DiscordRest, Limits]:
     """A client as the service builds it."""
     upstream = Upstream("discord", base_url, dial=dial, headers=identify(token, "0.1", "https://test.invalid"))
     limits = Limits()
-    return upstream, DiscordRest(upstream, roll=lambda: 0.0, limiter=limits, now=now), limits
+    return upstream, DiscordRest(upstream, roll=lambda: 0.0, limiter=limits, now=now, **more), limits
 
 
 @asynccontextmanager
@@ -72,8 +76,10 @@ async def in_memory(discord: Discord | None = None, *, token: str = TOKEN) -> As
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery)
         network.attach("discord.sim", 80, partial(serve_stream, handler=discord.handle))
-        upstream, rest, limits = make_rest("http://discord.sim/api/v10", network.dial, token=token)
-        yield Peer(discord=discord, rest=rest, limits=limits, network=network)
+        limited, healed = list[str](), list[str]()
+        more: dict[str, Any] = {"limited": limited.append, "healed": healed.append}
+        upstream, rest, limits = make_rest("http://discord.sim/api/v10", network.dial, token=token, **more)
+        yield Peer(discord=discord, rest=rest, limits=limits, network=network, limited=limited, healed=healed)
         await upstream.aclose()
         nursery.cancel_scope.cancel(reason="test ended")
 

@@ -91,6 +91,19 @@ def test_a_message_that_was_deleted_in_between_is_not_sent_again() -> None:
     assert meaning(404, error(10008, "Unknown Message")) == Accepted("")
 
 
+@pytest.mark.parametrize("code", [200000, 200001, 240000])
+def test_content_that_is_blocked_is_refused_in_any_form(code: int) -> None:
+    refused = meaning(400, error(code, "blocked"))
+    assert refused == Rejected(f"HTTP 400, code {code}: blocked", code, final=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "everywhere"), [(429, True, True), (429, "true", False), (403, True, False)]
+)
+def test_a_429_says_whether_it_concerns_everything(status: int, told: object, everywhere: bool) -> None:
+    assert read(status, JSON, json.dumps({"retry_after": 1.0, "global": told}).encode()).everywhere == everywhere
+
+
 def test_a_wait_that_comes_as_a_400_is_waited_for() -> None:
     assert meaning(400, error(20016, retry_after=2.5)) == Limited(2.5, "user")
     assert meaning(400, error(20016)) == Limited(5.0, "user")
@@ -132,6 +145,8 @@ def test_an_operator_reads_what_to_do() -> None:
         (429, b"<!DOCTYPE html>", HTML, True),
         (403, b"<!DOCTYPE html>", HTML, True),
         (403, b"  <html>", {}, True),
+        (403, b"error code: 1015", {"content-type": "text/plain"}, True),
+        (403, b"", {}, False),
         (403, json.dumps(error(40333)).encode(), JSON, True),
         (502, b"<html>", HTML, False),
         (403, json.dumps(error(50001)).encode(), JSON, False),

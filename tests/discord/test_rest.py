@@ -90,6 +90,46 @@ async def test_a_server_that_never_answers_costs_at_most_thirty_seconds_and_its_
     assert len(peer.network.dialled) == used + 1
 
 
+async def test_three_time_outs_in_a_row_give_up_the_connections_for_new_ones(
+    autojump_clock: MockClock, peer: Peer
+) -> None:
+    """operations.md OPS-48; whatever else is under way is interrupted and known to be of unknown end."""
+    assert peer.network is not None
+    for count, ending in [(2, faults.status(400)), (3, None)]:
+        peer.discord.fault(faults.stall(), times=count)
+        for _ in range(count):
+            assert isinstance(await peer.rest.post(MAIN, kill_body(1)), Unknown)
+        if ending is not None:  # any answer shows that the connections work
+            peer.discord.fault(ending)
+            await peer.rest.post(MAIN, kill_body(1))
+            assert peer.healed == []
+    assert peer.healed == ["new_connection_pool"]
+    assert isinstance(await peer.rest.post(MAIN, kill_body(1)), Accepted)
+    assert len(peer.discord.messages(MAIN)) == 1
+
+
+async def test_new_connections_interrupt_what_is_under_way_and_strand_nobody(
+    autojump_clock: MockClock, peer: Peer
+) -> None:
+    became: list[Outcome] = []
+
+    async def post(number: int, channel: str) -> None:
+        became.append(await peer.rest.post(channel, kill_body(number)))
+
+    peer.discord.fault(faults.stall(), channel=MAIN, times=3)
+    peer.discord.fault(faults.stall(), channel=OTHER)
+    for number in range(2):
+        await post(number, MAIN)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(post, 2, MAIN)
+        await trio.sleep(20)
+        nursery.start_soon(post, 3, OTHER)
+    assert [type(one) for one in became] == [Unknown] * 4
+    assert trio.current_time() < 3 * 24 + 1  # nobody waits for an answer on a connection that was given up
+    await post(3, OTHER)
+    assert isinstance(became[-1], Accepted)
+
+
 async def test_what_was_never_sent_is_known_not_to_be_there(autojump_clock: MockClock, peer: Peer) -> None:
     assert peer.network is not None
     peer.network.refuse("discord.sim", 80)
@@ -141,6 +181,27 @@ async def test_the_scope_of_a_429_decides_who_waits(
     peer.discord.fault(faults.limited(30.5, scope=scope))
     assert await peer.rest.post(MAIN, kill_body()) == Limited(pytest.approx(30.55), scope)  # type: ignore[arg-type]
     assert type(await peer.rest.post(OTHER, kill_body())) is others
+    assert peer.limited == [scope]  # what we wait for by ourselves is no 429
+
+
+async def test_a_global_429_that_says_so_in_its_body_only_stops_everything(
+    autojump_clock: MockClock, peer: Peer
+) -> None:
+    body = b'{"message": "You are being rate limited.", "retry_after": 30.5, "global": true}'
+    peer.discord.fault(faults.Fault(effect=False, ending=faults.Status(status=429, body=body)))
+    assert await peer.rest.post(MAIN, kill_body()) == Limited(pytest.approx(30.55), "global")  # type: ignore[arg-type]
+    assert isinstance(await peer.rest.post(OTHER, kill_body()), Limited)
+
+
+async def test_after_a_thousand_refusals_messages_go_out_and_edits_wait(autojump_clock: MockClock, peer: Peer) -> None:
+    """discord.md 3.3 point 8: optional traffic stops first, at 5,000 everything does."""
+    for count, posts, edits in [(1_000, Accepted, Limited), (4_000, Limited, Limited)]:
+        for _ in range(count):
+            peer.limits.answered("GET /users/@me", "", 403, {}, None, trio.current_time())
+        assert type(await peer.rest.post(MAIN, kill_body(count))) is posts
+        waits = await peer.rest.edit(MAIN, "700000000000000123", kill_body(count))
+        assert type(waits) is edits
+    assert waits == Limited(pytest.approx(600, abs=1), "own")  # type: ignore[arg-type]
 
 
 async def test_a_page_of_the_edge_stops_everything(autojump_clock: MockClock, peer: Peer) -> None:

@@ -321,6 +321,21 @@ def test_a_block_by_the_edge_stops_everything_for_minutes(status: int, headers: 
     assert refused.wait_s == pytest.approx(600 + MARGIN_S)  # a good answer starts it anew
 
 
+def test_while_we_hold_ourselves_back_it_is_said_that_it_is_us() -> None:
+    limits = Limits()
+    refuse(limits, 5_000, 0.0)
+    assert limits.wait_for(POST, "1", 1.0) > 500
+    assert limits.holder(1.0) == "own"
+
+
+def test_a_body_that_speaks_of_all_requests_closes_the_gate_for_all() -> None:
+    limits = Limits()
+    limits.started(POST, "1", 0.0)
+    refused = limits.answered(POST, "1", 429, {}, 2.0, 0.0, everywhere=True)
+    assert refused == Refused(scope="global", wait_s=2.0 + MARGIN_S)
+    assert limits.wait_for(GET, "9", 1.0) == pytest.approx(1.0 + MARGIN_S)
+
+
 def test_a_block_that_names_its_end_is_believed() -> None:
     limits = Limits()
     refused = call(limits, 0.0, {"retry-after": "90"}, status=429)

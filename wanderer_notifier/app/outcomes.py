@@ -59,6 +59,4 @@ class Outcomes:
         if result.final:
             metrics.dropped.labels(result.result).inc()
             return logging.ERROR, "notification_given_up"
-        if result.result == "limited":
-            metrics.discord_429.labels(result.reason or "user").inc()
         return logging.INFO, "notification_not_yet_sent"

@@ -81,7 +81,13 @@ class Parts:
             told=metrics.licence_told,
         )
         self.rich = RichLimit(self.licence.state, enforced=settings.license.enforcement == "documented")
-        self.rest = DiscordRest(upstreams.discord, roll=roll, now=now)
+        self.rest = DiscordRest(
+            upstreams.discord,
+            roll=roll,
+            now=now,
+            limited=lambda scope: metrics.discord_429.labels(scope).inc(),
+            healed=lambda action: metrics.healed.labels(action).inc(),
+        )
         self.live = LiveDiscord(
             settings,
             store,

@@ -20,7 +20,7 @@ class Limited:
 
     wait_s: float
     scope: str
-    """user, shared, global or edge."""
+    """user, shared, global or edge: who asked; own: we hold ourselves back after too many refusals."""
 
 
 @frozen
@@ -51,6 +51,8 @@ class Rejected:
 
     reason: str
     code: int | None = None
+    final: bool = False
+    """Whether what it says is refused, so that saying it otherwise is useless, too."""
 
 
 @frozen

@@ -35,6 +35,7 @@ CHANNEL = frozenset(
         *(50007, 50278),  # a person who refuses messages
     }
 )
+CONTENT = frozenset({200000, 200001, 240000})  # somebody's AutoMod, or a link: it would be refused in any form
 EDGE_CODE = 40333  # the edge dislikes our User-Agent
 MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL = 50001, 50013, 10003
 
@@ -59,17 +60,20 @@ class Read:
     status: int
     value: Any
     """The JSON value; None when the body is none."""
-    html: bool
     code: int
     """Discord's own error code; 0: none, or the generic one."""
     words: str
     """The error in one line, form errors as dotted paths."""
     retry_after: float | None
+    edge: bool = False
+    """Whether the body is a page or a line of the edge in front of Discord."""
+    everywhere: bool = False
+    """Whether a 429 says that it concerns all our requests."""
 
     @property
     def blocked(self) -> bool:
         """Whether the edge in front of Discord answered, not Discord."""
-        return self.code == EDGE_CODE or (self.status in (403, 429) and self.html)
+        return self.code == EDGE_CODE or (self.status in (403, 429) and self.edge)
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes) -> Read:
@@ -84,10 +88,11 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Read:
     return Read(
         status=status,
         value=value,
-        html="html" in headers.get("content-type", "") or body.lstrip()[:1] == b"<",
         code=code if isinstance(code, int) else 0,
         words=_words(status, error),
         retry_after=float(wait) if isinstance(wait, int | float) and 0 <= wait < math.inf else None,
+        edge=_of_the_edge(headers, body),
+        everywhere=status == 429 and error.get("global") is True,
     )
 
 
@@ -108,7 +113,9 @@ def outcome(answer: Read) -> Outcome:
         return POSTED_AND_DELETED
     if code in CHANNEL or _blames_the_channel(answer.value):
         return ChannelClosed(closed_words(answer), code)
-    if status in (403, 404) and code not in (20012, 200000, 200001, 240000):
+    if code in CONTENT:
+        return Rejected(answer.words, code, final=True)
+    if status in (403, 404) and code != 20012:
         return ChannelClosed(closed_words(answer), code or None)
     return Rejected(answer.words, code or None)
 
@@ -130,6 +137,11 @@ def flatten(errors: object, path: str = "") -> Iterator[str]:
                 yield f"{path}: {message}" if path else str(message)
         else:
             yield from flatten(inner, f"{path}.{name}" if path else str(name))
+
+
+def _of_the_edge(headers: Mapping[str, str], body: bytes) -> bool:
+    start = body.lstrip()[:16].lower()
+    return "html" in headers.get("content-type", "") or start.startswith((b"<", b"error code: 1"))
 
 
 def _accepted(value: object) -> Outcome:

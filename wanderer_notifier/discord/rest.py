@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import structlog
-import trio
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.outcome import (
@@ -25,10 +21,13 @@ from wanderer_notifier.core.outcome import (
     Rejected,
     Unknown,
 )
-from wanderer_notifier.discord.answers import DEAD_TOKEN, Read, closed_words, outcome, read
+from wanderer_notifier.discord.answers import DEAD_TOKEN, Read, closed_words, outcome
+from wanderer_notifier.discord.calls import Calls, DiscordError, NotYet, identify, sendable
 from wanderer_notifier.discord.sameness import same, written_at
 from wanderer_notifier.net.client import NetError, NotReached, Upstream
-from wanderer_notifier.wire.limits import Alarm, Limits, Refused
+from wanderer_notifier.wire.limits import Limits
+
+__all__ = ["DiscordError", "DiscordRest", "identify", "sendable"]
 
 log = structlog.get_logger("discord")
 
@@ -40,10 +39,6 @@ APPLICATION = "GET /applications/@me"
 CHANNEL = "GET /channels/{c}"
 GATEWAY = "GET /gateway/bot"
 
-PATIENCE_S = 5.5
-"""A bucket that opens sooner is waited for, a later one is the caller's to wait for: it has rows to look after."""
-CALL_S = 24.0
-"""The longest call; with the patience above a post ends within 30 s (cases.md D03)."""
 PAGE, PAGES = 50, 4
 QUIET: JsonObject = {"allowed_mentions": {"parse": []}}
 """Left out, Discord would ping whoever the text names, in an edit as well (P78)."""
@@ -51,33 +46,11 @@ MARGIN = timedelta(seconds=5)
 """How much older than the attempt a message may seem: clocks differ a little even when set by NTP."""
 
 
-class DiscordError(Exception):
-    """Discord could not be asked; *forbidden*: it will not answer better next time, *unauthorized*: nor anything.
-
-    *wait_s* is after how many seconds it wants to be asked again, if it said so.
-    """
-
-    def __init__(
-        self, text: str, *, forbidden: bool = False, unauthorized: bool = False, wait_s: float | None = None
-    ) -> None:
-        super().__init__(text)
-        self.forbidden, self.unauthorized, self.wait_s = forbidden, unauthorized, wait_s
-
-
-def identify(token: str, version: str, about_url: str) -> dict[str, str]:
-    """The headers every request carries; without this form of User-Agent the edge may block us."""
-    return {
-        "authorization": f"Bot {token}",
-        "user-agent": f"DiscordBot ({about_url}, {version}) wanderer-notifier/{version}",
-        "accept": "application/json",
-    }
-
-
 class DiscordRest:
     """Calls with limits, deadlines and a meaning for every answer.
 
     *upstream* carries the base address and the headers of `identify`; *limiter* is shared by everything that uses
-    the same token; *now* is the wall clock.
+    the same token; *now* is the wall clock; *limited* and *healed* as in `Calls`.
     """
 
     def __init__(
@@ -87,31 +60,19 @@ class DiscordRest:
         roll: Callable[[], float],
         limiter: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limited: Callable[[str], None] = lambda scope: None,
+        healed: Callable[[str], None] = lambda action: None,
     ) -> None:
-        self._upstream, self._roll, self._now = upstream, roll, now
-        self._limits = limiter if limiter is not None else Limits()
-        self._moved = trio.Event()
+        limits = limiter if limiter is not None else Limits()
+        self._calls = Calls(upstream, limits, now=now, limited=limited, healed=healed)
         self._me: str | None = None
-        self._alarm: Alarm = "none"
-        self._ahead = timedelta()
-        """How far Discord's clock is ahead of ours, by the `Date` of its last answer."""
 
     async def post(self, channel: str, body: JsonObject) -> Outcome:
         """One attempt to post *body*; ends within 30 s with what became of it, whatever happens on the way."""
-        try:
-            body = sendable({**QUIET, **body})
-        except ValueError as error:
-            return Rejected(f"cannot be written as JSON: {error}")
-        try:
-            answer, refused = await self._call("POST", POST, f"/channels/{channel}/messages", channel, json=body)
-        except _NotYet as wait:
-            return Limited(wait.seconds, self._limits.holder(trio.current_time()))
-        except NotReached as error:
-            return NotSent(str(error))
-        except NetError as error:
-            return Unknown(str(error))
-        if refused is not None:
-            return Limited(refused.wait_s, refused.scope)
+        path = f"/channels/{channel}/messages"
+        answer = await self._write("POST", POST, path, channel, {**QUIET, **body})
+        if not isinstance(answer, Read):
+            return answer
         became = outcome(answer)
         if isinstance(became, Accepted) and body.get("embeds") and answer.value.get("embeds") == []:
             log.warning("embeds_removed", channel=channel, advice="grant the permission Embed Links")
@@ -122,27 +83,17 @@ class DiscordRest:
 
         Nobody is notified by an edit, yet a mention in it stays one only while *body* allows it.
         """
-        try:
-            body = sendable({"content": None, "embeds": [], **QUIET, **body})  # what is left out would stay as it was
-        except ValueError as error:
-            return Rejected(f"cannot be written as JSON: {error}")
         path = f"/channels/{channel}/messages/{message_id}"
-        try:
-            answer, refused = await self._call("PATCH", EDIT, path, channel, json=body)
-        except _NotYet as wait:
-            return Limited(wait.seconds, self._limits.holder(trio.current_time()))
-        except NotReached as error:
-            return NotSent(str(error))
-        except NetError as error:
-            return Unknown(str(error))
-        return outcome(answer) if refused is None else Limited(refused.wait_s, refused.scope)
+        whole = {"content": None, "embeds": [], **QUIET, **body}  # what is left out would stay as it was
+        answer = await self._write("PATCH", EDIT, path, channel, whole, optional=True)
+        return outcome(answer) if isinstance(answer, Read) else answer
 
     async def look_back(self, channel: str, body: JsonObject, since: datetime) -> LookBack:
         """Whether *body*, first tried at *since*, stands in *channel*; reads up to four pages of its history."""
         before: str | None = None
         try:
             author = await self.me()
-            since += self._ahead - MARGIN  # after the call above, which told us the difference of the clocks
+            since += self._calls.ahead - MARGIN  # after the call above, which told us the difference of the clocks
             for _ in range(PAGES):
                 page = await self._page(channel, before)
                 for message in page:
@@ -189,21 +140,40 @@ class DiscordRest:
         """Make *commands* all there are for all guilds, or for one. Raises `DiscordError`."""
         await self._commands("PUT", application, guild, commands)
 
+    async def _write(
+        self, method: str, route: str, path: str, channel: str, body: JsonObject, *, optional: bool = False
+    ) -> Read | Outcome:
+        """Discord's own answer, or what became of the message without one."""
+        try:
+            body = sendable(body)
+        except ValueError as error:
+            return Rejected(f"cannot be written as JSON: {error}")
+        try:
+            answer, refused = await self._calls.call(method, route, path, channel, json=body, optional=optional)
+        except NotYet as wait:
+            return Limited(wait.seconds, self._calls.holder())
+        except NotReached as error:
+            return NotSent(str(error))
+        except NetError as error:
+            return Unknown(str(error))
+        return answer if refused is None else Limited(refused.wait_s, refused.scope)
+
     async def _commands(
         self, method: str, application: str, guild: str | None, commands: list[JsonObject] | None
     ) -> object:
         route = "/applications/{a}/guilds/{g}/commands" if guild else "/applications/{a}/commands"
         path = route.replace("{a}", application).replace("{g}", guild or "")
         try:
-            answer, refused = await self._call(
+            answer, refused = await self._calls.call(
                 method,
                 f"{method} {route}",
                 path,
                 guild or application,
                 json=commands,
                 params={"with_localizations": "true"} if method == "GET" else None,
+                optional=True,
             )
-        except _NotYet as wait:
+        except NotYet as wait:
             raise DiscordError(f"must wait {wait.seconds:.0f} s", wait_s=wait.seconds) from None
         except NetError as error:
             raise DiscordError(str(error)) from error
@@ -232,8 +202,8 @@ class DiscordRest:
 
     async def _get(self, route: str, path: str, major: str, params: Mapping[str, str | int] | None = None) -> object:
         try:
-            answer, refused = await self._call("GET", route, path, major, params=params)
-        except _NotYet as wait:
+            answer, refused = await self._calls.call("GET", route, path, major, params=params)
+        except NotYet as wait:
             raise DiscordError(f"must wait {wait.seconds:.0f} s before asking", wait_s=wait.seconds) from None
         except NetError as error:
             raise DiscordError(str(error)) from error
@@ -248,79 +218,3 @@ class DiscordRest:
             unauthorized=unauthorized,
             wait_s=refused.wait_s if refused is not None else None,
         )
-
-    # --- one call -------------------------------------------------------------------------------------------------
-
-    async def _call(
-        self,
-        method: str,
-        route: str,
-        path: str,
-        major: str,
-        *,
-        json: JsonObject | list[JsonObject] | None = None,
-        params: Mapping[str, str | int] | None = None,
-    ) -> tuple[Read, Refused | None]:
-        await self._turn(route, major)
-        self._limits.started(route, major, trio.current_time())
-        landed = False
-        try:
-            raw = await self._upstream.request(method, path, json=json, params=params, total_s=CALL_S)
-            answer = read(raw.status, raw.headers, raw.body)
-            landed = True
-            refused = self._limits.answered(
-                route,
-                major,
-                raw.status,
-                raw.headers,
-                answer.retry_after,
-                trio.current_time(),
-                blocked=answer.blocked,
-            )
-        finally:
-            if not landed:
-                self._limits.released(route, major, trio.current_time())
-            self._moved.set()
-            self._moved = trio.Event()
-        self._learn_clock(raw.headers)
-        self._watch_refusals()
-        return answer, refused
-
-    async def _turn(self, route: str, major: str) -> None:
-        """Wait for a place in the bucket; raises `_NotYet` when that would take long."""
-        deadline = trio.current_time() + PATIENCE_S
-        while (wait := self._limits.wait_for(route, major, trio.current_time())) > 0.0:
-            until = trio.current_time() + wait
-            if (until > deadline and math.isfinite(wait)) or trio.current_time() >= deadline:
-                raise _NotYet(wait if math.isfinite(wait) else 1.0)
-            with trio.move_on_at(min(until, deadline)):
-                await self._moved.wait()
-
-    def _learn_clock(self, headers: Mapping[str, str]) -> None:
-        try:
-            self._ahead = parsedate_to_datetime(headers["date"]).astimezone(UTC) - self._now()
-        except (KeyError, ValueError, TypeError):
-            return
-
-    def _watch_refusals(self) -> None:
-        alarm = self._limits.alarm(trio.current_time())
-        if alarm != self._alarm:
-            level = log.info if alarm == "none" else log.warning
-            level("refusals", alarm=alarm, in_ten_minutes=self._limits.invalid(trio.current_time()))
-            self._alarm = alarm
-
-
-def sendable(body: JsonObject) -> JsonObject:
-    """*body* without lone surrogates, which are no text. Raises ValueError for what JSON cannot hold."""
-    try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
-    clean: JsonObject = json.loads(text.encode("utf-8", "replace"))
-    return clean
-
-
-class _NotYet(Exception):
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds

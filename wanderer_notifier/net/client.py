@@ -109,10 +109,11 @@ class Upstream:
             tls = default_tls()
         default = httpx.Headers({"user-agent": "wanderer-notifier"})
         default.update(headers or {})  # whatever the case of the names
+        self._transport = Transport(dial=dial, tls=tls, connections=connections, idle_s=idle_s)
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers=default,
-            transport=Transport(dial=dial, tls=tls, connections=connections, idle_s=idle_s),
+            transport=self._transport,
             timeout=httpx.Timeout(connect_s, read=read_s),
             trust_env=False,
             follow_redirects=False,
@@ -145,7 +146,7 @@ class Upstream:
             seen = answer.status
         except trio.TooSlowError:
             seen = "interrupted" if sending() else "not_reached"
-            kind = Interrupted if sending() else NotReached
+            kind = Silent if sending() else NotReached
             raise kind(f"{self.name}: no answer to {method} within {limit_s:g} s") from None
         except NotReached as error:
             seen = "not_reached"
@@ -228,6 +229,10 @@ class Upstream:
                     raise
             self._retried(self.name)
             await trio.sleep(wait)
+
+    async def renew(self) -> None:
+        """Begin anew with fresh connections; whatever is under way on the old ones is interrupted."""
+        await self._transport.renew()
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -137,12 +137,17 @@ class Transport(httpx.AsyncBaseTransport):
     """What httpx hands its requests to; raises `NotReached` and `Interrupted`, never a library's error."""
 
     def __init__(self, *, dial: Dial, tls: ssl.SSLContext | None, connections: int, idle_s: float) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            network_backend=TrioNetwork(dial, idle_s),
-        )
+        def pool() -> httpcore.AsyncConnectionPool:
+            return httpcore.AsyncConnectionPool(
+                ssl_context=tls,
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                network_backend=TrioNetwork(dial, idle_s),
+            )
+
+        self._new_pool, self._pool = pool, pool()
+        self._left: list[httpcore.AsyncConnectionPool] = []
+        """Pools that were left, as long as a request that waited for a place in them may still open a connection."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -161,8 +166,20 @@ class Transport(httpx.AsyncBaseTransport):
             answer.status, headers=answer.headers, stream=Body(answer.stream), extensions=answer.extensions
         )
 
+    async def renew(self) -> None:
+        """Close all connections and go on with new ones; requests under way are interrupted."""
+        old, self._pool = self._pool, self._new_pool()
+        await self._close_left()
+        await old.aclose()
+        self._left.append(old)
+
     async def aclose(self) -> None:
+        await self._close_left()
         await self._pool.aclose()
+
+    async def _close_left(self) -> None:
+        while self._left:
+            await self._left.pop().aclose()
 
 
 def translate(error: Exception) -> NoReturn:

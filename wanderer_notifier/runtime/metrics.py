@@ -100,6 +100,12 @@ class Metrics:
         self.http_retries = Counter(
             "notifier_http_retries", "Requests to upstreams made again.", ["service"], registry=registry
         )
+        self.healed = Counter(
+            "notifier_self_healing",
+            "Measures taken against a peer that does not answer.",
+            ["action"],
+            registry=registry,
+        )
         self.circuit_state = Gauge(
             "notifier_circuit_state",
             "1 while an upstream is left alone after failures.",

@@ -12,6 +12,7 @@ from attrs import Factory, define, frozen
 from wanderer_notifier.wire.buckets import LONGEST_S, Buckets, first_number
 
 Scope: TypeAlias = Literal["user", "shared", "global", "edge"]
+Holder: TypeAlias = Literal["user", "global", "edge", "own"]
 Alarm: TypeAlias = Literal["none", "warn", "optional stopped", "stopped"]
 
 MARGIN_S = 0.05  # discord.js waits as much longer than it was told
@@ -59,10 +60,12 @@ class Limits:
         tokens = missing / GLOBAL_PER_S if missing > 1e-9 else 0.0
         return max(0.0, gate, bucket, tokens)
 
-    def holder(self, now: float) -> Scope:
-        """Whose wait it is when `wait_for` says to wait: everybody's (edge, global) or that of a bucket."""
+    def holder(self, now: float) -> Holder:
+        """Whose wait it is when `wait_for` says to wait: everybody's (edge, global), our own caution's, a bucket's."""
         if self._edge_until > now:
             return "edge"
+        if self._guarded_until(now, optional=False) > now:
+            return "own"
         return "global" if self._closed_until > now else "user"
 
     def started(self, route: str, major: str, now: float) -> None:
@@ -84,14 +87,16 @@ class Limits:
         now: float,
         *,
         blocked: bool = False,
+        everywhere: bool = False,
     ) -> Refused | None:
         """Learn from an answer; what it refused, if it was a matter of limits.
 
         *headers* have lower-case names and may all be missing; *retry_after* is that of the JSON body (None: the
-        body had none); *blocked* says that the body is a block of the edge whatever the status.
+        body had none); *blocked* says that the body is a block of the edge whatever the status, *everywhere* that the
+        body of a 429 speaks of all requests.
         """
         self._buckets.answered(route, major, headers, now)
-        scope = _scope(status, headers, retry_after, blocked=blocked)
+        scope = _scope(status, headers, retry_after, blocked=blocked, everywhere=everywhere)
         if status in (401, 403, 429) and scope != "shared":
             self._count_invalid(now)
         if scope == "edge":
@@ -152,13 +157,16 @@ class Limits:
         return Refused(scope="edge", wait_s=self._edge_until - now)
 
 
-def _scope(status: int, headers: Mapping[str, str], retry_after: float | None, *, blocked: bool) -> Scope | None:
+def _scope(
+    status: int, headers: Mapping[str, str], retry_after: float | None, *, blocked: bool, everywhere: bool
+) -> Scope | None:
     if blocked:
         return "edge"
     if status != 429:
         return None
     if retry_after is None and not any(name.startswith("x-ratelimit-") for name in headers):
         return "edge"  # discord.md 3.2: HTML, or JSON without a time; Discord itself always tells
-    if headers.get("x-ratelimit-global", "").lower() == "true" or headers.get("x-ratelimit-scope") == "global":
+    scope = headers.get("x-ratelimit-scope")
+    if everywhere or scope == "global" or headers.get("x-ratelimit-global", "").lower() == "true":
         return "global"
-    return "shared" if headers.get("x-ratelimit-scope") == "shared" else "user"
+    return "shared" if scope == "shared" else "user"
