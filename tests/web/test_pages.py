@@ -14,7 +14,7 @@ import trio
 from attrs import evolve
 
 from tests.web.stage import BAD_FEED, GOOD, T0, judge, part, site
-from wanderer_notifier.core.licence_answer import Standing
+from wanderer_notifier.core.licence_answer import Standing, Verdict
 from wanderer_notifier.web.activity import (
     Activity,
     Counted,
@@ -140,7 +140,7 @@ async def test_the_page_has_no_script_and_a_policy_that_would_not_let_it_run_one
     [
         ({}, "All is well"),
         ({"components": (part("esi", "degraded", "HTTP 502"),)}, "Working, with some trouble"),
-        ({"components": (part("killmail_stream:x", "failed", "refused"),), "readiness": BAD_FEED}, "Not ready"),
+        ({"components": (part("killmail_stream:x", "failed"),), "readiness": BAD_FEED}, "Kills are not heard"),
         ({"components": (YOUNG,), "readiness": judge(YOUNG, uptime_s=5)}, "Starting"),
         ({"state": "stopping"}, "Stopping"),
         ({"broken_task": "pipeline"}, "Broken: pipeline task stopped"),
@@ -149,6 +149,63 @@ async def test_the_page_has_no_script_and_a_policy_that_would_not_let_it_run_one
 async def test_the_verdict(change: dict[str, Any], words: str) -> None:
     answer = await page(evolve(BUSY, **change))
     assert f"<h2>{words}</h2>" in answer.text
+
+
+async def test_the_cards_have_the_names_that_readers_know() -> None:
+    words = read((await page(BUSY)).text).words
+    for name in (
+        "WebSocket Status", "SSE Map Status", "Memory Usage", "Cache Stats", "Processing Stats", "Tracking Stats",
+        "Key Processes", "Discord", "Licence", "Readiness", "Recent Activity", "Connection", "connected", "Map name",
+        "Kills Received", "Notifications Sent", "Last Kill Received", "Last Notification", "Tracked Systems",
+        "Tracked Characters", "Priority Systems", "Hit Rate",
+    ):  # fmt: skip
+        assert name in words, name
+
+
+async def test_several_maps_are_counted_and_those_in_trouble_named() -> None:
+    streams = [part(f"map_stream:m{number}", "ok" if number % 5 else "failed", "cut") for number in range(40)]
+    words = " ".join(read((await page(evolve(BUSY, components=tuple(streams), maps=("m0",) * 40))).text).words)
+    assert "Multi-Map" in words
+    assert "32/40 connected (40 clients)" in words
+    assert "Map stream (m0, m5, m10, m15, m20, m25, m30, m35)" in words, "one line for the same trouble"
+    assert "m1 " not in words
+
+
+async def test_an_outage_says_what_it_means_what_waits_and_what_to_do() -> None:
+    feed, again_at = part("killmail_stream", "failed", "refused"), T0 + timedelta(seconds=31)
+    names = ("killmail_stream:systems", "killmail_stream:characters")
+    sockets = [evolve(feed, name=name, next_attempt_at=again_at) for name in names]
+    down = (*sockets, part("discord_rest", "failed", "HTTP 502"))
+    view = evolve(BUSY, components=down, readiness=judge(*down))
+    words = " ".join(read((await page(view, evolve(FOUND, queue={"queued": 214, "sending": 1}))).text).words)
+    assert "Kills are not heard; messages do not reach Discord" in words
+    assert "Kill feed (systems, characters) : refused (for 3m 4s, next try in 31s)" in words
+    assert "215 messages wait and go out when Discord is back" in words
+    assert "wanderer-notifier doctor" in words
+
+
+async def test_the_same_trouble_two_hundred_times_is_one_line() -> None:
+    recent = tuple(
+        Happened(at=T0 - timedelta(seconds=40 * number), subject="esi", text="degraded: HTTP 502", level="fair")
+        for number in range(200)
+    ) + tuple(Happened(at=T0, subject=f"map_stream:{number}", text="cut", level="fair") for number in range(30))
+    answer = await page(evolve(BUSY, activity=evolve(BUSY.activity, recent=recent)))
+    words = " ".join(read(answer.text).words)
+    assert "degraded: HTTP 502 200 times" in re.sub(r" +", " ", words)
+    assert "and 21 more, see the log" in words
+
+
+@pytest.mark.parametrize(
+    ("standing", "words"),
+    [
+        (Standing(has_key=False), "free tier"),
+        (Standing(has_key=True), "not known"),
+        (Standing(has_key=True, verdict=Verdict(valid=False, message="expired"), answered_at=T0), "not valid"),
+        (Standing(has_key=True, verdict=Verdict(valid=True), answered_at=T0), "valid"),
+    ],
+)
+async def test_the_licence_in_one_word(standing: Standing, words: str) -> None:
+    assert words in read((await page(evolve(BUSY, licence=standing))).text).words
 
 
 async def test_whatever_others_wrote_is_escaped() -> None:

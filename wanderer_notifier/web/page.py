@@ -7,13 +7,15 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from itertools import islice
 
-from wanderer_notifier.runtime.health import ComponentView
-from wanderer_notifier.web.activity import Fate, KillSeen, Stored, ago, span
-from wanderer_notifier.web.page_cards import all_cards
-from wanderer_notifier.web.page_parts import STATES, Colour, label, pill, table
+from wanderer_notifier.web.activity import Fate, KillSeen, Level, Stored, ago, span
+from wanderer_notifier.web.page_cards import figure_cards
+from wanderer_notifier.web.page_feeds import feed_cards
+from wanderer_notifier.web.page_parts import Colour, label, pill, table
 from wanderer_notifier.web.page_style import CSS
-from wanderer_notifier.web.views import Snapshot, not_alive
+from wanderer_notifier.web.page_verdict import mark, verdict_box
+from wanderer_notifier.web.views import Snapshot
 
 REFRESH_S = 30
 PROBLEMS = 10
@@ -34,56 +36,14 @@ def render(view: Snapshot, stored: Stored, *, partial: bool = False) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="refresh" content="{REFRESH_S}">'
-        f"<title>{_mark(view)} WandererNotifier Dashboard</title><style>{CSS}</style></head>"
-        f'<body><div class="wrap">{_head(view)}<main>{_verdict(view, note)}'
-        f'<div class="grid">{all_cards(view, stored)}</div>'
-        f"{_kills(stored.kills, view.now)}{_problems(view)}{_checks(view)}</main>"
+        f"<title>{mark(view)} WandererNotifier Dashboard</title><style>{CSS}</style></head>"
+        f'<body><div class="wrap">{_head(view)}<main>{verdict_box(view, stored, note)}'
+        f'<div class="grid">{feed_cards(view, stored)}</div>{_kills(stored.kills, view.now)}{_activity(view)}'
+        f'<div class="grid">{figure_cards(view, stored)}</div>{_checks(view)}</main>'
         f"<footer>Data of {view.now:%Y-%m-%d %H:%M:%S} UTC, refreshed every {REFRESH_S} s. "
         f'WandererNotifier {escape(view.version)}. EVE Online Killmail Monitoring. <a href="/api/status">JSON</a> '
         '<a href="/metrics">metrics</a></footer></div></body></html>'
     )
-
-
-# --- the verdict ------------------------------------------------------------------------------------------------------
-
-
-def verdict(view: Snapshot) -> tuple[Colour, str]:
-    """Everything in one line: its colour and its words."""
-    broken = not_alive(view)
-    if broken == "stopping":
-        return "fair", "Stopping"
-    if broken is not None:
-        return "bad", f"Broken: {broken}"
-    if view.readiness.ready:
-        return ("fair", "Working, with some trouble") if _troubled(view) else ("good", "All is well")
-    return ("fair", "Starting") if view.readiness.settling else ("bad", "Not ready")
-
-
-def _mark(view: Snapshot) -> str:
-    return {"good": "✓", "fair": "!", "bad": "✗", "off": ""}[verdict(view)[0]]
-
-
-def _verdict(view: Snapshot, note: str) -> str:
-    colour, words = verdict(view)
-    parts = _troubled(view)
-    if parts:
-        lines = "<ul>" + "".join(f"<li>{_trouble(part)}</li>" for part in parts) + "</ul>"
-    elif colour == "good":
-        lines = "<p>Kills and map changes are heard, and messages go out.</p>"
-    else:
-        waiting = [label(part.name) for part in view.components if part.state == "starting"]
-        lines = f"<p>Waiting for: {escape(', '.join(waiting))}</p>" if waiting else ""
-    return f'<div class="verdict {colour}"><h2>{escape(words)}</h2>{lines}{note}</div>'
-
-
-def _troubled(view: Snapshot) -> list[ComponentView]:
-    """The parts in trouble; a licence that is not valid changes looks only, and stands in its card."""
-    return [part for part in view.components if part.state in ("degraded", "failed") and part.name != "license"]
-
-
-def _trouble(part: ComponentView) -> str:
-    why = part.reason or part.last_error or STATES[part.state][1]
-    return f"<b>{escape(label(part.name))}</b>: {escape(why)} (for {span(part.for_s)})"
 
 
 def _head(view: Snapshot) -> str:
@@ -114,13 +74,23 @@ def _kills(kills: Sequence[KillSeen], now: datetime) -> str:
     )
 
 
-def _problems(view: Snapshot) -> str:
-    recent = [
-        (("when", ago(one.at, view.now)), ("pills", pill(one.level, label(one.subject))), ("long", escape(one.text)))
-        for one in view.activity.recent[:PROBLEMS]
+def _activity(view: Snapshot) -> str:
+    """What happened lately, the same told once; in trouble this may be a lot."""
+    same: dict[tuple[str, str, Level], list[datetime]] = {}
+    for one in view.activity.recent:
+        same.setdefault((one.subject, one.text, one.level), []).append(one.at)
+    rows = [
+        (
+            ("when", ago(times[0], view.now)),
+            ("pills", pill(level, label(subject))),
+            ("long", escape(text) + (f" <small>{len(times)} times</small>" if len(times) > 1 else "")),
+        )
+        for (subject, text, level), times in islice(same.items(), PROBLEMS)
     ]
+    if len(same) > PROBLEMS:
+        rows.append((("when", ""), ("pills", ""), ("long", f"and {len(same) - PROBLEMS} more, see the log")))
     notes = [(("long", escape(text)),) for text in view.warnings]
-    return table("Recent activity", recent, empty="Nothing since the start.") + (
+    return table("Recent Activity", rows, empty="Nothing since the start.") + (
         table("Notes on the configuration", notes) if notes else ""
     )
 

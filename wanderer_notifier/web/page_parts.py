@@ -9,16 +9,16 @@ from typing import Literal
 from wanderer_notifier.runtime.health import ComponentView
 
 Colour = Literal["good", "fair", "bad", "off"]
-STATES: dict[str, tuple[Colour, str]] = {
-    "ok": ("good", "working"),
+_CONNECTIONS: dict[str, tuple[Colour, str]] = {
+    "ok": ("good", "connected"),
     "starting": ("fair", "connecting"),
-    "degraded": ("fair", "in trouble"),
-    "failed": ("bad", "down"),
-    "disabled": ("off", "off"),
+    "degraded": ("fair", "reconnecting"),
+    "failed": ("bad", "disconnected"),
 }
+"""Component state -> the words that readers of the old page know."""
 NAMES = {
     "killmail_stream": "Kill feed",
-    "killmail_fallback": "Kill feed, by asking",
+    "killmail_fallback": "Kill feed, polled",
     "map_stream": "Map stream",
     "map_data": "Map data",
     "discord_rest": "Sending to Discord",
@@ -39,10 +39,11 @@ def label(component: str) -> str:
     return f"{name} {which}" if which else name
 
 
-def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """*rows* are a text and finished HTML."""
+def card(title: str, rows: Iterable[tuple[str, str]], *, aside: str = "") -> str:
+    """*rows* are a text and finished HTML; *aside* is another name for the same."""
     body = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in rows)
-    return f"<section><h3>{escape(title)}</h3><dl>{body}</dl></section>"
+    beside = f" <i>{escape(aside)}</i>" if aside else ""
+    return f"<section><h3>{escape(title)}{beside}</h3><dl>{body}</dl></section>"
 
 
 def pill(colour: Colour, words: str) -> str:
@@ -50,12 +51,16 @@ def pill(colour: Colour, words: str) -> str:
     return f'<span class="pill {colour}">{escape(words)}</span>'
 
 
-def state(part: ComponentView | None) -> str:
-    """How a component is, as a coloured word."""
-    if part is None:
+def connection(parts: Sequence[ComponentView], bad: bool) -> str:
+    """How a connection of one or several *parts* is, as a coloured word; *bad*: it is away for too long."""
+    states = [part.state for part in parts if part.state != "disabled"]
+    if not states:
         return pill("off", "off")
-    colour, words = STATES[part.state]
-    return pill(colour, "replaced" if part.state == "degraded" and part.covered else words)
+    worst = next(state for state in ("failed", "degraded", "starting", "ok") if state in states)
+    colour, words = _CONNECTIONS[worst]
+    if worst == "degraded" and all(part.covered for part in parts if part.state == "degraded"):
+        return pill("fair", "replaced")
+    return pill("bad" if bad and worst != "ok" else colour, words)
 
 
 def table(title: str, rows: Sequence[Sequence[tuple[str, str]]], *, head: Sequence[str] = (), empty: str = "") -> str:

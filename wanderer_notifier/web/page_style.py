@@ -27,10 +27,11 @@ header b{color:var(--text);font-weight:600}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:13px 16px;min-width:0}
 section.wide{margin-bottom:14px}
 h3{font-size:12px;text-transform:uppercase;letter-spacing:.06em;color:var(--dim);margin:0 0 8px;font-weight:600}
+h3 i{font-style:normal;font-weight:400;opacity:.75;float:right}
 dl{margin:0}
 dl div{display:flex;justify-content:space-between;gap:12px;padding:3px 0}
-dt{color:var(--dim);min-width:42%;overflow-wrap:break-word}
-dd{margin:0;text-align:right;color:var(--bright);font-variant-numeric:tabular-nums;overflow-wrap:anywhere;min-width:0}
+dt{color:var(--dim);flex:1 1 auto;min-width:0;overflow-wrap:anywhere}
+dd{margin:0;text-align:right;color:var(--bright);font-variant-numeric:tabular-nums;overflow-wrap:anywhere;flex:none;max-width:62%}
 dd small{display:block;color:var(--dim);font-size:12px}
 .pill{display:inline-block;border-radius:999px;padding:0 9px;font-size:13px;font-weight:600;white-space:nowrap}
 .pill.good{background:var(--goodback);color:var(--good)}
