@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 
+from wanderer_notifier.app.mirrors import Mirrors
 from wanderer_notifier.core.policy import Rules
 from wanderer_notifier.core.steering import Place, Steering
 from wanderer_notifier.core.system_names import places
@@ -25,9 +25,6 @@ log = structlog.get_logger("steering")
 
 LOOK_S = 15.0
 """How often it is looked whether another process (`import-legacy`) changed the lists."""
-LOG_EVERY_S = 1.0
-"""The log's file is written no more often (operations.md OPS-63); the other one at once."""
-FLUSH_S = 5.0
 
 
 class Helm:
@@ -46,15 +43,11 @@ class Helm:
         failed: Callable[[str], None] = lambda file: None,
     ) -> None:
         self._store, self._base, self._known = store, rules, known
-        self._folder, self._part, self._now, self._failed = folder, part, now, failed
-        self._in_thread = run or in_thread
+        self._folder, self._now = folder, now
+        self._mirrors = Mirrors(store, folder=folder, part=part, run=run or in_thread, failed=failed)
         self._unsaved: list[Change] = []
         self._gate = trio.Lock()
         self._version: int | None = None
-        self._changed = trio.Event()
-        self._values_due = self._log_due = True
-        self._damaged = ""
-        self._steered = False
         self.steering: Watch[Steering] = Watch(Steering())
         self.rules = rules
         """The rules in force."""
@@ -70,7 +63,7 @@ class Helm:
         if self._store.report.found != "kept" and (files.values or files.log):
             taken = legacy.take_over(conn, files, self._now())
             log.info("legacy_files_taken_over", priority_systems=taken.systems, commands=taken.commands)
-        self._damaged = "; ".join(files.damaged)
+        self._mirrors.damaged = "; ".join(files.damaged)
         found = [*places(self._known.value), *_cached(conn)]
         self._use(priorities.change(conn, [lambda lists: lists.resolved(found)]))
 
@@ -89,9 +82,11 @@ class Helm:
                 log.error("steering_not_saved", reason=str(error))
                 self._use(after)
                 return str(error)
-            self._unsaved, self._steered = [], True
+            self._unsaved = []
             self._use(after)
-            self._due(values=True, commands=entry is not None)
+            if entry is not None:
+                self._mirrors.damaged = ""
+            self._mirrors.due(values=True, commands=entry is not None)
         return None
 
     async def note(self, entry: LogEntry) -> Usage:
@@ -102,7 +97,7 @@ class Helm:
             return priorities.usage(conn)
 
         usage = await self._store.write(job)
-        self._due(values=False, commands=True)
+        self._mirrors.due(values=False, commands=True)
         return usage
 
     @staticmethod
@@ -119,69 +114,10 @@ class Helm:
 
     async def run(self) -> None:
         """Keep names, lists and files in step until cancelled; then write what is due."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._name_things)
-                nursery.start_soon(self._look_for_others)
-                if await self._probe() and self._damaged:
-                    self._part.to("degraded", self._damaged, covered=True)
-                while True:
-                    self._changed = trio.Event()
-                    await self._write_due()
-                    await self._changed.wait()
-                    if not self._values_due:
-                        await trio.sleep(LOG_EVERY_S)
-        finally:
-            with trio.move_on_after(FLUSH_S, shield=True):
-                await self._write_due()
-
-    def _due(self, *, values: bool, commands: bool) -> None:
-        self._values_due |= values
-        self._log_due |= commands
-        self._changed.set()
-
-    async def _probe(self) -> bool:
-        try:
-            await self._in_thread(partial(legacy.probe, self._folder))
-        except OSError as error:
-            self._part.to("failed", f"cannot write to {self._folder}: {error.strerror}")
-            log.error("data_dir_probe_failed", reason=error.strerror, owner=legacy.owner(self._folder))
-            return False
-        return True
-
-    async def _write_due(self) -> None:
-        values, commands, self._values_due, self._log_due = self._values_due, self._log_due, False, False
-        try:
-            if values:
-                stored = await self._store.read(priorities.load)
-                await self._write(legacy.VALUES, lambda: legacy.values_file(stored), legacy.EMPTY_VALUES)
-            if commands:
-                entries = await self._store.read(lambda conn: list(priorities.log(conn)))
-                await self._write(legacy.LOG, lambda: legacy.log_file(entries), legacy.EMPTY_LOG)
-        except (OSError, StoreError) as error:
-            self._values_due |= values
-            self._log_due |= commands
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            self._part.to("degraded", f"the former program's files are not up to date: {reason}", covered=True)
-            log.error("legacy_files_not_written", reason=reason)
-        else:
-            if values or commands:
-                self._recovered()
-
-    def _recovered(self) -> None:
-        """Writing works; that a file was found damaged shows until somebody steers anew."""
-        if self._damaged and self._part.state == "degraded" and not self._steered:
-            return
-        self._damaged = ""
-        self._part.to("ok")
-
-    async def _write(self, name: str, content: Callable[[], bytes], empty: bytes) -> None:
-        # Outside the store's turn: a long log takes a while to encode, and kills must not wait for it.
-        try:
-            await self._in_thread(lambda: legacy.follow(self._folder / name, content(), empty))
-        except OSError:
-            self._failed(name)
-            raise
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._name_things)
+            nursery.start_soon(self._look_for_others)
+            await self._mirrors.run()
 
     async def _name_things(self) -> None:
         """Find the names of hashes, and the ids of names, whenever the maps bring new ones."""
@@ -213,7 +149,7 @@ class Helm:
             if stored != self.steering.value:
                 log.info("steering_changed_elsewhere")
                 self._use(stored)
-            self._due(values=True, commands=True)
+            self._mirrors.due(values=True, commands=True)
 
 
 def _cached(conn: sqlite3.Connection) -> Iterable[Place]:

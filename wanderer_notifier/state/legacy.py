@@ -193,7 +193,10 @@ def follow(file: Path, content: bytes, empty: bytes) -> None:
 
 def owner(folder: Path) -> str:
     """Whose *folder* is and who we are: a wrong owner of a mounted volume is the usual cause (operations.md OPS-66)."""
-    status = folder.stat()
+    try:
+        status = folder.stat()
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}; we are uid {os.getuid()}"
     return f"uid {status.st_uid}, mode {status.st_mode & 0o7777:o}; we are uid {os.getuid()}"
 
 
