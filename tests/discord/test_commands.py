@@ -242,7 +242,7 @@ async def test_an_interaction_that_somebody_else_answered_is_edited(autojump_clo
     async with command_stage() as at:
         at.delay_s = 0.5
         asked = at.invoke()
-        await at.rest._upstream.request(
+        await at.interactions.request(
             "POST", f"/interactions/{asked.id}/{asked.token}/callback", json={"type": 4, "data": {"content": "twin"}}
         )
         await asked.until(lambda it: it.shown[0].content == "done")
