@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -24,7 +25,8 @@ from wanderer_notifier.sim.discord_messages import Channel
 from wanderer_notifier.sim.gateway import FakeGateway
 from wanderer_notifier.sim.http import serve_stream
 from wanderer_notifier.sim.network import MemoryNetwork
-from wanderer_notifier.state.gateway import GatewayMemory
+from wanderer_notifier.state.gateway import SESSION, GatewayMemory
+from wanderer_notifier.state.memory import get_meta
 from wanderer_notifier.state.store import Store
 from wanderer_notifier.wire.gateway import Bot, Identity
 
@@ -158,6 +160,20 @@ async def stage(seed: int = 1) -> AsyncIterator[Stage]:
         nursery.cancel_scope.cancel(reason="test ended")
 
 
+async def live(at: Stage, *, stable: bool = False) -> trio.CancelScope:
+    """Start a life and wait for its session; *stable*: until it counts as one that holds."""
+    scope = await at.start()
+    await at.until_live(120)
+    if stable:
+        await trio.sleep(90)
+    return scope
+
+
+def kept_session(conn: sqlite3.Connection) -> str:
+    """What a process that is killed now leaves of its session."""
+    return get_meta(conn, SESSION) or ""
+
+
 __all__ = [
     "AFK",
     "BOT",
@@ -170,5 +186,7 @@ __all__ = [
     "STAGE_ROOM",
     "START",
     "Stage",
+    "kept_session",
+    "live",
     "stage",
 ]
