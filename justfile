@@ -79,7 +79,7 @@ chaos *args:
 # 200 virtual days of a bad Discord gateway, 10,000 reconnects, bursts of 50,000 events
 chaos-gateway *args:
     scripts/venv tests/requirements.lock
-    .venv/bin/python -m pytest tests/discord/test_gateway_chaos.py tests/discord/test_session.py --gateway-seeds 200 --timeout 3600 "$@"
+    .venv/bin/python -m pytest tests/discord/test_gateway_chaos.py tests/discord/test_session_socket.py tests/discord/test_session_figures.py --gateway-seeds 200 --timeout 3600 "$@"
 
 # 200,000 spoilt inputs for the parsers; arguments such as --seed 2
 fuzz *args:
