@@ -96,8 +96,7 @@ class Facts:
 
 
 def _last_kills(conn: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
-    newest = latest.latest_kills(conn, 1)
-    return (newest[0].at if newest else None), latest.last_sent(conn, "kill").at
+    return latest.last_received(conn)[1], latest.last_sent(conn, "kill").at
 
 
 def _told(conn: sqlite3.Connection, number: int, guild: str | None) -> tuple[list[DecidedKill], list[SentKill]]:

@@ -22,11 +22,11 @@ def read_stored(conn: sqlite3.Connection) -> Stored:
     """Everything a page needs of the database, in a few milliseconds."""
     kills = latest.latest_kills(conn, SHOWN)
     notified, told = latest.last_sent(conn, "kill"), latest.last_sent(conn)
-    newest, counts = kills[0] if kills else None, outbox.counts(conn)
+    (last_id, last_at), counts = latest.last_received(conn), outbox.counts(conn)
     return Stored(
         kills=tuple(_seen(conn, kill) for kill in kills),
-        last_received_id=newest.kill_id if newest else None,
-        last_received_at=newest.at if newest else None,
+        last_received_id=last_id,
+        last_received_at=last_at,
         last_notified_id=killmail_of(notified.claim),
         last_notified_at=notified.at,
         last_sent_at=told.at,

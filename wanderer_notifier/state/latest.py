@@ -36,25 +36,40 @@ class Moment:
 
 
 def latest_kills(conn: sqlite3.Connection, limit: int) -> tuple[LatestKill, ...]:
-    """The *limit* kills that came last, newest first; a decision to tell explains more than a later one not to."""
-    found: dict[int, tuple[float, str]] = {}
-    for kill_id, last_at, outcome in conn.execute(
-        "SELECT kill_id, last_at, outcome FROM decision ORDER BY last_at DESC, id DESC LIMIT ?", (limit * 3,)
+    """The *limit* newest kills, by when they first came: a feed that repeats the old ones brings no news.
+
+    A decision to tell explains more than a later one not to.
+    """
+    found: dict[int, str] = {}
+    for kill_id, outcome in conn.execute(
+        "SELECT kill_id, outcome FROM decision ORDER BY id DESC LIMIT ?", (limit * 3,)
     ):
-        known = found.setdefault(kill_id, (last_at, outcome))
-        if _TOLD in outcome and _TOLD not in known[1]:  # a copy that came later does not explain the message
-            found[kill_id] = (known[0], outcome)
+        known = found.setdefault(kill_id, outcome)
+        if _TOLD in outcome and _TOLD not in known:
+            found[kill_id] = outcome  # a copy that came later does not explain the message
+    first = {kill_id: _first_at(conn, kill_id) for kill_id in found}
     return tuple(
         LatestKill(
             kill_id=kill_id,
-            at=time_of(last_at),
-            outcome=json.loads(outcome),
+            at=time_of(first[kill_id]),
+            outcome=json.loads(found[kill_id]),
             messages=tuple(
                 conn.execute("SELECT state, reason FROM outbox WHERE claim = ? ORDER BY id", (kill_claim(kill_id),))
             ),
         )
-        for kill_id, (last_at, outcome) in list(found.items())[:limit]
+        for kill_id in sorted(found, key=lambda kill_id: -first[kill_id])[:limit]
     )
+
+
+def _first_at(conn: sqlite3.Connection, kill_id: int) -> float:
+    (at,) = conn.execute("SELECT min(first_at) FROM decision WHERE kill_id = ?", (kill_id,)).fetchone()
+    return float(at)
+
+
+def last_received(conn: sqlite3.Connection) -> tuple[int | None, datetime | None]:
+    """Which kill came last, copies included, and when."""
+    found = conn.execute("SELECT kill_id, last_at FROM decision ORDER BY last_at DESC LIMIT 1").fetchone()
+    return (None, None) if found is None else (int(found[0]), time_of(found[1]))
 
 
 def system_name(conn: sqlite3.Connection, system_id: int) -> str | None:

@@ -19,7 +19,7 @@ class KillSeen:
 
     killmail_id: int
     at: datetime
-    """When it last came."""
+    """When it first came."""
     what: str
     """Ship, pilot and system, in words; may hold names that players chose."""
     fate: Fate
