@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.delivery.bench import delivering, new, open_store
-from tests.discord.peer import MAIN, OTHER, START, make_discord, virtual_now
+from tests.discord.peer import GONE, MAIN, OTHER, START, make_discord, virtual_now
 from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.core.outcome import Absent, Accepted, LookBack, Outcome
 from wanderer_notifier.delivery.outbox import Delivered, Delivery
@@ -25,6 +25,7 @@ from wanderer_notifier.state.store import DiskFull, Store
 
 POST = "POST /channels/{c}/messages"
 GET = "GET /channels/{c}/messages"
+ONE_OLD = "One message for this channel could not be sent in time and would be old news now."
 
 
 async def test_a_row_becomes_a_message_and_is_told(autojump_clock: MockClock) -> None:
@@ -184,7 +185,7 @@ async def test_no_connection_is_retried_with_growing_pauses_until_it_works(autoj
         await bench.put(new(1))
         await trio.sleep(600)
         assert bench.part.view().state == "failed"
-        assert 10 <= len(bench.peer.network.dialled) <= 25
+        assert 20 <= len(bench.peer.network.dialled) <= 30
         bench.peer.network.refuse("discord.sim", 80, on=False)
         await bench.idle()
         assert bench.titles() == ["Kill 1"]
@@ -204,8 +205,63 @@ async def test_a_row_that_is_too_old_is_given_up_visibly(autojump_clock: MockClo
         assert row.done_at - START < timedelta(seconds=101)  # told when it happens, not when its turn comes
         bench.peer.network.refuse("discord.sim", 80, on=False)
         await bench.idle()
-        assert bench.titles() == ["Kill 2"]
+        await trio.sleep(1)
+        assert bench.titles() == ["Kill 2", ONE_OLD]
         assert bench.results()["expired"] == 1
+
+
+async def test_rows_that_grow_too_old_in_line_are_given_up_before_their_turn_and_told_in_one_message(
+    autojump_clock: MockClock,
+) -> None:
+    """operations.md 12.3 point 6: an outage, then recovery; a rally does not wait behind a system for hours."""
+    async with delivering() as bench:
+        assert bench.peer.network is not None
+        bench.peer.network.refuse("discord.sim", 80)
+        soon, late = virtual_now() + timedelta(minutes=10), virtual_now() + timedelta(hours=6)
+        await bench.put(new(1, expires_at=late), *(new(number, expires_at=soon) for number in range(2, 6)))
+        await trio.sleep(660)
+        assert [row.state for row in await bench.rows()] == ["queued", *["dead"] * 4]
+        assert bench.results()["expired"] == 4
+        bench.peer.network.refuse("discord.sim", 80, on=False)
+        await bench.idle()
+        await trio.sleep(60)
+        assert bench.titles() == ["Kill 1", ONE_OLD.replace("One message", "4 messages")]
+
+
+async def test_what_is_lost_while_the_note_of_losses_waits_is_told_with_it(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.deny(OTHER, SEND_MESSAGES)
+        for number in range(3):
+            await bench.put(new(number, OTHER, expires_at=virtual_now() + timedelta(minutes=10)))
+            await trio.sleep(1200)
+        await bench.put(new(9, OTHER))
+        bench.discord.allow(OTHER, SEND_MESSAGES)
+        await trio.sleep(700)
+        assert bench.titles(OTHER) == [ONE_OLD.replace("One message", "3 messages"), "Kill 9"]
+        assert bench.results()["expired"] == 3
+
+
+async def test_old_status_messages_are_missed_by_nobody(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.status(500), times=4)
+        await bench.put(new(1, kind="status", expires_at=virtual_now() + timedelta(seconds=5)))
+        await bench.idle()
+        await trio.sleep(60)
+        assert bench.titles() == []
+        assert bench.results()["expired"] == 1
+
+
+async def test_a_row_that_grew_too_old_while_the_token_was_dead_is_not_sent(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.api.revoked = True
+        await bench.put(new(1, OTHER), new(2, expires_at=virtual_now() + timedelta(seconds=310)))
+        await trio.sleep(5)
+        await trio.sleep(400)
+        bench.discord.api.revoked = False
+        await bench.idle()
+        await trio.sleep(1)
+        assert bench.titles() == [ONE_OLD]
+        assert bench.titles(OTHER) == ["Kill 1"]
 
 
 async def test_an_expired_row_of_unknown_end_is_looked_for_so_that_the_books_are_right(
@@ -452,6 +508,77 @@ async def test_a_second_episode_is_told_again_but_a_restart_is_not_one(autojump_
         await trio.sleep(30)
     assert len(discord.messages(MAIN)) == 2
     store.close()
+
+
+@pytest.mark.parametrize("channels", [{OTHER}, None], ids=["the channel", "the whole server"])
+async def test_news_of_a_closed_channel_are_a_reason_to_try_it_at_once(
+    autojump_clock: MockClock, channels: set[str] | None
+) -> None:
+    async with delivering() as bench:
+        bench.discord.deny(OTHER, SEND_MESSAGES)
+        await bench.put(new(1, OTHER))
+        await trio.sleep(30)
+        bench.discord.allow(OTHER, SEND_MESSAGES)
+        bench.delivery.probe(channels)
+        await trio.sleep(1)
+        assert bench.titles(OTHER) == ["Kill 1"]
+
+
+async def test_a_storm_of_news_costs_a_request_per_quarter_minute(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.deny(OTHER, SEND_MESSAGES)
+        await bench.put(new(1, OTHER), new(2, OTHER))
+        for _ in range(600):
+            await trio.sleep(0.1)
+            bench.delivery.probe({OTHER})
+        assert sum(seen.channel == OTHER for seen in bench.discord.journal) == 5  # at 0, 15, 30, 45 and 60 s
+        await trio.sleep(20)
+        bench.delivery.probe({MAIN, GONE})  # news of others are none
+        await trio.sleep(40)
+        assert sum(seen.channel == OTHER for seen in bench.discord.journal) == 6  # the last news came too soon
+
+
+async def test_after_news_a_new_row_does_not_wait_for_the_pause_of_its_channel(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.deny(OTHER, SEND_MESSAGES)
+        await bench.put(new(1, OTHER, expires_at=virtual_now() + timedelta(seconds=5), kind="status"))
+        await bench.idle()
+        bench.discord.allow(OTHER, SEND_MESSAGES)
+        bench.delivery.probe({OTHER})
+        await trio.sleep(1)
+        await bench.put(new(2, OTHER))
+        await trio.sleep(1)
+        assert bench.titles(OTHER) == ["Kill 2"]
+
+
+async def test_news_do_not_shorten_what_discord_asked_for(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.limited(60.0), channel=OTHER)
+        await bench.put(new(1, OTHER))
+        await trio.sleep(20)
+        bench.delivery.probe({OTHER})
+        await trio.sleep(20)
+        assert len(bench.discord.journal) == 1
+        await bench.idle()
+
+
+@pytest.mark.parametrize("code", [200000, 240000])
+async def test_content_that_is_blocked_is_not_tried_in_another_form(autojump_clock: MockClock, code: int) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.status(400, body=f'{{"code": {code}, "message": "blocked"}}'.encode()))
+        await bench.put(new(1), new(2))
+        await bench.idle()
+        assert bench.titles() == ["Kill 2"]
+        assert [row.state for row in await bench.rows()] == ["dead", "sent"]
+        assert len(bench.discord.journal) == 2
+
+
+async def test_how_long_an_attempt_took_is_told(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.slow(before_s=3.0))
+        await bench.put(new(1))
+        await bench.idle()
+        assert bench.told[0].took_s == pytest.approx(3.0, abs=0.1)
 
 
 async def test_a_closed_primary_channel_writes_no_note_to_itself(autojump_clock: MockClock) -> None:

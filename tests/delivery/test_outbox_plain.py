@@ -55,4 +55,8 @@ def test_notes_fit_and_ping_nobody() -> None:
     note = plain.closed_note("1", "x" * 5000)
     assert len(note["content"]) == 2000
     assert note["allowed_mentions"] == NOBODY
-    assert plain.overflow_note(1)["content"].startswith("One message for")
+    assert plain.losses_note(1, 0)["content"].startswith("One message for")
+    assert plain.losses_note(2, 3)["content"].splitlines() == [
+        "2 messages for this channel could not be kept: more than 1,000 were waiting to be sent.",
+        "3 messages for this channel could not be sent in time and would be old news now.",
+    ]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanderer_notifier.core.claims import nonce_for
-from wanderer_notifier.state import closures, outbox, overflow
+from wanderer_notifier.state import closures, losses, outbox, overflow
 from wanderer_notifier.state.closures import Closure
+from wanderer_notifier.state.losses import Losses
 from wanderer_notifier.state.outbox import NewRow
 
 T0 = datetime(2026, 11, 25, 18, 30, 0, 123456, tzinfo=UTC)
@@ -163,9 +164,9 @@ def test_when_full_the_oldest_kills_go_first_and_are_counted(
     assert [row.claim for row in overflow.take_overflowed(conn)] == ["kill:1", "kill:2"]
     assert overflow.take_overflowed(conn) == ()
     assert not overflow.overflowed(conn)
-    assert (overflow.unsummarised(conn, "100"), overflow.unsummarised(conn, "200")) == (2, 0)
-    overflow.summarised(conn, "100")
-    assert overflow.unsummarised(conn, "100") == 0
+    assert (losses.untold(conn, "100"), losses.untold(conn, "200")) == (Losses(2, 0), None)
+    losses.told(conn, "100")
+    assert losses.untold(conn, "100") is None
     put(conn, "rally:2", "rally:3")
     assert {row.claim for row in outbox.rows(conn, "queued")} == {"rally:1", "rally:2", "rally:3"}
     assert outbox.enqueue(conn, new("kill:1")) is None  # dropped is not forgotten: a replay does not bring it back

@@ -13,6 +13,7 @@ from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.presence import presence
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.core.voice_state import VoiceMap
+from wanderer_notifier.discord.news import reopened
 from wanderer_notifier.discord.rest import DiscordRest
 from wanderer_notifier.discord.session import GatewayEvent, Ties, follow_gateway
 from wanderer_notifier.net.dial import Dial
@@ -33,7 +34,10 @@ FEEDS = ("killmail_stream", "map_stream", "map_data")
 
 
 class LiveDiscord:
-    """One bot at the gateway; `events` is for whoever answers interactions, who may also set `busy` and `ready`."""
+    """One bot at the gateway; `events` is for whoever answers interactions, who may also set `busy` and `ready`.
+
+    `news` is told of channels that may take messages again (None: any may).
+    """
 
     def __init__(
         self,
@@ -62,6 +66,8 @@ class LiveDiscord:
         self._out, self.events = trio.open_memory_channel[GatewayEvent](EVENTS)
         self.busy: Callable[[GatewayEvent], None] = lambda event: None
         self.ready: Callable[[Bot], None] = lambda bot: None
+        self.news: Callable[[frozenset[str] | None], None] = lambda channels: None
+        self._bot: str | None = None
         self._ties = Ties(
             discover=rest.gateway,
             dial=dial,
@@ -71,7 +77,8 @@ class LiveDiscord:
             presence=self._presence,
             out=self._out,
             busy=lambda event: self.busy(event),
-            ready=lambda bot: self.ready(bot),
+            ready=self._ready,
+            noticed=self._noticed,
             part=health.component("discord_gateway"),
             metrics=metrics,
             now=now,
@@ -90,6 +97,15 @@ class LiveDiscord:
         """Who may be pinged for a map, by its slug: those in voice, in none while that is not known."""
         users = self._voice.listening(self._guild) or ()
         return dict.fromkeys(self._slugs, users)
+
+    def _ready(self, bot: Bot) -> None:
+        self._bot = bot.user_id
+        self.ready(bot)
+
+    def _noticed(self, kind: str, data: JsonObject) -> None:
+        channels = reopened(kind, data, self._bot)
+        if channels is None or channels:
+            self.news(channels)
 
     async def _follow(self, part: Component) -> None:
         await follow_gateway(self._identity, self._ties)

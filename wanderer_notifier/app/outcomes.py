@@ -42,6 +42,7 @@ class Outcomes:
             reason=result.reason,
             attempt=result.attempts + 1,
             duration_ms=round(result.latency_s * 1000),
+            took_ms=round(result.took_s * 1000),
         )
 
     def restarted(self, task: str) -> None:

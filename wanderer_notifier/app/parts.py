@@ -139,6 +139,7 @@ class Parts:
             edit=self.rest.edit,
             observe_edit=self.enrichment.edited,
         )
+        self.live.news = self.delivery.probe
         self.alerts = make_alerts(
             settings,
             store,

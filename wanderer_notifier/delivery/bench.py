@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
@@ -71,7 +71,9 @@ class Delivered:
     attempts: int
     latency_s: float
     reason: str = ""
-    """In words; for `limited` the scope: user, shared, global or edge."""
+    """In words; for `limited` the scope: user, shared, global, edge or own."""
+    took_s: float = 0.0
+    """How long the attempt took; 0 where there was none."""
 
     @property
     def final(self) -> bool:
@@ -145,7 +147,7 @@ class Bench:
 
     # --- what others see ------------------------------------------------------------------------------------------
 
-    def tell(self, row: Row, result: Result, reason: str = "") -> None:
+    def tell(self, row: Row, result: Result, reason: str = "", *, took_s: float = 0.0) -> None:
         """Report what became of *row* or of one attempt."""
         self._observe(
             Delivered(
@@ -158,6 +160,7 @@ class Bench:
                 attempts=row.attempts,
                 latency_s=(self.now() - row.received_at).total_seconds(),
                 reason=reason,
+                took_s=took_s,
             )
         )
 
@@ -180,7 +183,10 @@ class Bench:
         """Discord asks us to wait; a short wait is its ordinary way to talk, a long one is an outage for readers."""
         self.token.undecided()
         if wait_s >= LONG_WAIT_S and not self.token.barred:
-            self._part.to("degraded", f"Discord asks us to wait {wait_s:.0f} s ({scope} limit)")
+            why = f"Discord asks us to wait {wait_s:.0f} s ({scope} limit)"
+            if scope == "own":
+                why = f"waits {wait_s:.0f} s by itself: too many requests were refused lately"
+            self._part.to("degraded", why)
 
     def unauthorized(self, reason: str) -> None:
         """The token is dead: everything waits, the queue is kept."""
@@ -194,6 +200,10 @@ class Bench:
             self._closed.pop(channel, None)
         else:
             self._closed[channel] = reason
+
+    def closed_of(self, channels: Collection[str] | None) -> tuple[str, ...]:
+        """Which of *channels* (None: of all) are refused."""
+        return tuple(one for one in self._closed if channels is None or one in channels)
 
     def forget_old_failures(self, age_s: float) -> None:
         """With nothing left to try nobody would notice that Discord is back: after *age_s* the past is the past."""

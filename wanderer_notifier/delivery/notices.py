@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.delivery import plain
-from wanderer_notifier.state import closures, outbox, overflow
+from wanderer_notifier.state import closures, losses, outbox
 from wanderer_notifier.state.closures import Closure
-from wanderer_notifier.state.outbox import NewRow, Row
+from wanderer_notifier.state.losses import Losses
+from wanderer_notifier.state.outbox import Look, NewRow, Row
 
 LIVES = timedelta(hours=6)
+LOST = "losses:"
 
 
 def close_channel(
@@ -43,14 +45,45 @@ def close_channel(
 
 
 def tell_losses(conn: sqlite3.Connection, channel: str, now: datetime) -> None:
-    """Queue a note for *channel* about the messages it lost to overflow since the last such note."""
-    lost = overflow.unsummarised(conn, channel)
+    """Queue a note for *channel* about the messages it lost since the last such note."""
+    lost = losses.untold(conn, channel)
     if lost:
-        overflow.summarised(conn, channel)
-        _say(conn, f"overflow:{channel}:{now.timestamp():.0f}", channel, "", plain.overflow_note(lost), now)
+        losses.told(conn, channel)
+        body = plain.losses_note(lost.overflow, lost.expired)
+        _say(conn, f"{LOST}{channel}:{now.timestamp():.0f}", channel, "", body, now, _source(lost))
 
 
-def _say(conn: sqlite3.Connection, claim: str, channel: str, slug: str, body: JsonObject, now: datetime) -> bool:
+def of_losses(row: Row) -> bool:
+    """Whether *row* is a note of `tell_losses`."""
+    return row.claim.startswith(LOST)
+
+
+def more_losses(conn: sqlite3.Connection, row: Row) -> Look | None:
+    """What was lost while the note waited is told with it, in one message: how it reads then; None: as it is."""
+    more = losses.untold(conn, row.channel)
+    if more is None:
+        return None
+    losses.told(conn, row.channel)
+    before = row.source or {}
+    lost = Losses(before.get("overflow", 0) + more.overflow, before.get("expired", 0) + more.expired)
+    body = plain.losses_note(lost.overflow, lost.expired)
+    outbox.rewrite(conn, row.id, body, _source(lost))
+    return Look(body=body, fallback=None, complete=True)
+
+
+def _source(lost: Losses) -> JsonObject:
+    return {"overflow": lost.overflow, "expired": lost.expired}
+
+
+def _say(
+    conn: sqlite3.Connection,
+    claim: str,
+    channel: str,
+    slug: str,
+    body: JsonObject,
+    now: datetime,
+    source: JsonObject | None = None,
+) -> bool:
     row = NewRow(
         claim=claim,
         channel=channel,
@@ -58,6 +91,7 @@ def _say(conn: sqlite3.Connection, claim: str, channel: str, slug: str, body: Js
         slug=slug,
         body=body,
         nonce=nonce_for(claim, channel),
+        source=source,
         expires_at=now + LIVES,
         received_at=now,
     )

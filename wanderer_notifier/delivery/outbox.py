@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
+from functools import partial
 
 import structlog
 import trio
@@ -66,11 +67,18 @@ class Delivery:
         self._workers: dict[str, Worker] = {}
         self._waiting: dict[str, None] = {}
         """A set that keeps its order, so that a simulation replays from its seed."""
+        self._news: frozenset[str] | None = frozenset()
+        """Channels to probe; None: all."""
         self._woken = trio.Event()
 
     def wake(self, channels: Iterable[str]) -> None:
         """There are new rows for *channels*; call after their commit."""
         self._waiting.update(dict.fromkeys(channels))
+        self._woken.set()
+
+    def probe(self, channels: Collection[str] | None) -> None:
+        """There is news of *channels* (None: of all): the closed ones are tried at once, without their pause."""
+        self._news = None if channels is None or self._news is None else self._news | set(channels)
         self._woken.set()
 
     async def run(self, *, stop: trio.Event) -> None:
@@ -123,7 +131,18 @@ class Delivery:
             with trio.move_on_at(until):
                 await self._woken.wait()
             self._woken = trio.Event()
+            await self._probe(bench)
             self._start_workers(nursery, bench)
+
+    async def _probe(self, bench: Bench) -> None:
+        news, self._news = self._news, frozenset()
+        closed = bench.closed_of(news)
+        if closed:
+            log.debug("channels_probed", channels=closed)
+            await bench.write(partial(closures.hasten, channels=closed, now=self._now()))  # for rows still to come
+            for channel in closed:
+                if channel in self._workers:
+                    self._workers[channel].pace.probe()
 
     def _start_workers(self, nursery: trio.Nursery, bench: Bench) -> None:
         for channel in self._waiting:
@@ -140,12 +159,15 @@ class Delivery:
         del self._workers[worker.channel]  # no checkpoint since the worker looked for the last time
 
     async def _sweep(self, bench: Bench) -> None:
-        channels, lost = await bench.read(_look)
+        channels, lost, late = await bench.read(partial(_look, now=self._now()))
         self._waiting.update(dict.fromkeys(channels))
         if lost:
             for row in await bench.write(overflow.take_overflowed):
                 bench.tell(row, "overflow", "more than 1,000 messages were waiting")
                 self._waiting[row.channel] = None
+        if late:
+            for row in await bench.write(partial(outbox.expire, now=self._now())):
+                bench.tell(row, "expired", f"expired; before that: {row.reason}" if row.reason else "expired")
         if not channels and not self._workers:
             bench.forget_old_failures(PAST_S)
 
@@ -153,7 +175,9 @@ class Delivery:
         await stop.wait()
         self._woken.set()
         bench.token.nudge()
+        for worker in self._workers.values():
+            worker.pace.nudge()
 
 
-def _look(conn: sqlite3.Connection) -> tuple[tuple[str, ...], bool]:
-    return outbox.channels_with_work(conn), overflow.overflowed(conn)
+def _look(conn: sqlite3.Connection, now: datetime) -> tuple[tuple[str, ...], bool, bool]:
+    return outbox.channels_with_work(conn), overflow.overflowed(conn), outbox.any_late(conn, now)

@@ -31,10 +31,20 @@ def closed_note(channel: str, reason: str) -> JsonObject:
     )
 
 
-def overflow_note(lost: int) -> JsonObject:
-    """For a channel that lost messages because too many were waiting."""
-    messages = "One message" if lost == 1 else f"{lost} messages"
-    return _note(f"{messages} for this channel could not be kept: more than 1,000 were waiting to be sent.")
+def losses_note(overflow: int, expired: int) -> JsonObject:
+    """For a channel that lost messages: because too many were waiting, or because they grew too old meanwhile."""
+    lines = []
+    if overflow:
+        lines.append(
+            f"{_messages(overflow)} for this channel could not be kept: more than 1,000 were waiting to be sent."
+        )
+    if expired:
+        lines.append(f"{_messages(expired)} for this channel could not be sent in time and would be old news now.")
+    return _note("\n".join(lines))
+
+
+def _messages(number: int) -> str:
+    return "One message" if number == 1 else f"{number} messages"
 
 
 def _note(content: str) -> JsonObject:

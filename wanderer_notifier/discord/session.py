@@ -186,6 +186,7 @@ class _Gateway:
         """Take in one event; an error of ours in it costs that event, not the connection."""
         try:
             self._ties.voice.apply(event.type, event.data)
+            self._ties.noticed(event.type, event.data)
         except Exception as error:
             self._ties.metrics.gateway_oddities.labels("event_made_us_fail").inc()
             log.exception("gateway_event_made_us_fail", type=event.type, reason=describe(error))

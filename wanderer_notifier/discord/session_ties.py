@@ -47,6 +47,8 @@ class Ties:
     """Called instead when it is full."""
     ready: Callable[[Bot], None] = lambda bot: None
     """Called whenever a session begins or goes on."""
+    noticed: Callable[[str, JsonObject], None] = lambda kind, data: None
+    """Told of every event."""
     part: Component
     metrics: Metrics
     now: Callable[[], datetime]

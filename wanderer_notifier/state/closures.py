@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
 
 from attrs import frozen
@@ -47,6 +48,14 @@ def close(conn: sqlite3.Connection, closed: Closure) -> None:
             closed.failures,
             closed.reason[:500],
         ),
+    )
+
+
+def hasten(conn: sqlite3.Connection, channels: Collection[str], now: datetime) -> None:
+    """There is news of closed *channels*: they need not rest any longer."""
+    conn.executemany(
+        "UPDATE closure SET until = ?1 WHERE channel = ?2 AND until > ?1",  # a storm of news must not write each time
+        [(now.timestamp(), channel) for channel in channels],
     )
 
 

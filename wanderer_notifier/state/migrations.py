@@ -152,6 +152,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        # Channels are told what grew too old while they could not be reached; not what did so before they were.
+        "UPDATE outbox SET told = 3 WHERE state = 'dead' AND reason = 'expired'",
+        "CREATE INDEX outbox_missed ON outbox (channel) WHERE state = 'dead' AND reason = 'expired' AND told < 3",
+    ),
 )
 
 

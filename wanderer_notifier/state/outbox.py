@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wanderer_notifier.core.events import JsonObject
+from wanderer_notifier.state.outbox_care import counts, drop, prune, revive, row, rows, rows_of
 from wanderer_notifier.state.overflow import make_room
 from wanderer_notifier.state.restored import doubted_since
-from wanderer_notifier.state.rows import Counts, Edit, Look, NewRow, Row, RowState, read_rows, time_of
+from wanderer_notifier.state.rows import Counts, Edit, Look, NewRow, Row, RowState, read_rows
 
 __all__ = [
     "Counts",
@@ -18,6 +19,7 @@ __all__ = [
     "NewRow",
     "Row",
     "RowState",
+    "any_late",
     "begin",
     "channels_with_work",
     "claimed",
@@ -27,6 +29,7 @@ __all__ = [
     "edited",
     "edits_due",
     "enqueue",
+    "expire",
     "head",
     "not_there",
     "prune",
@@ -35,15 +38,12 @@ __all__ = [
     "release",
     "requeue",
     "revive",
+    "rewrite",
     "row",
     "rows",
     "rows_of",
     "sent",
 ]
-
-CLAIM_DAYS = 7  # design.md 5.12: kill and rally; system and character until their removal
-HISTORY_DAYS = 7
-HISTORY_ROWS = 20_000
 
 
 # --- putting in ---------------------------------------------------------------------------------------------------
@@ -170,12 +170,48 @@ def reduce(conn: sqlite3.Connection, row_id: int, body: JsonObject, nonce: str, 
     )
 
 
-def dead(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> None:
-    """Give the row up, visibly."""
+def rewrite(conn: sqlite3.Connection, row_id: int, body: JsonObject, source: JsonObject) -> None:
+    """Replace what a waiting row says and what it was made from."""
     conn.execute(
+        "UPDATE outbox SET body = ?, source = ? WHERE id = ? AND state = 'queued'",
+        (json.dumps(body), json.dumps(source), row_id),
+    )
+
+
+def dead(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> bool:
+    """Give the row up, visibly; False when it was settled already."""
+    given_up = conn.execute(
         "UPDATE outbox SET state = 'dead', reason = ?, done_at = ? WHERE id = ? AND state IN ('queued', 'sending')",
         (reason[:500], now.timestamp(), row_id),
     )
+    return given_up.rowcount == 1
+
+
+def any_late(conn: sqlite3.Connection, now: datetime) -> bool:
+    """Whether `expire` has something to give."""
+    found = conn.execute(
+        "SELECT 1 FROM outbox WHERE state = 'queued' AND expires_at <= ? AND first_unknown_at IS NULL LIMIT 1",
+        (now.timestamp(),),
+    )
+    return found.fetchone() is not None
+
+
+def expire(conn: sqlite3.Connection, now: datetime) -> tuple[Row, ...]:
+    """Give up what is too old although its turn has not come; which rows (at most 1,000), as they were.
+
+    What may have been posted is left to its worker, who looks for it first.
+    """
+    found = conn.execute(
+        """
+        SELECT * FROM outbox WHERE state = 'queued' AND expires_at <= ? AND first_unknown_at IS NULL
+        ORDER BY id LIMIT 1000
+        """,
+        (now.timestamp(),),
+    )
+    late = tuple(read_rows(found))
+    for one in late:
+        dead(conn, one.id, "expired", now)
+    return late
 
 
 def edits_due(conn: sqlite3.Connection, limit: int) -> tuple[Row, ...]:
@@ -208,91 +244,3 @@ def channels_with_work(conn: sqlite3.Connection) -> tuple[str, ...]:
     """The channels with rows that are not settled."""
     found = conn.execute("SELECT DISTINCT channel FROM outbox WHERE state IN ('queued', 'sending') ORDER BY channel")
     return tuple(channel for (channel,) in found)
-
-
-# --- looking ------------------------------------------------------------------------------------------------------
-
-
-def counts(conn: sqlite3.Connection) -> Counts:
-    """How many rows are in which state."""
-    states = dict(conn.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
-    reasons = dict(conn.execute("SELECT coalesce(reason, ''), count(*) FROM outbox WHERE state = 'dead' GROUP BY 1"))
-    (oldest,) = conn.execute("SELECT min(received_at) FROM outbox WHERE state IN ('queued', 'sending')").fetchone()
-    return Counts(
-        queued=states.get("queued", 0),
-        sending=states.get("sending", 0),
-        sent=states.get("sent", 0),
-        dead=states.get("dead", 0),
-        dead_by_reason=reasons,
-        oldest_waiting=None if oldest is None else time_of(oldest),
-    )
-
-
-def rows(conn: sqlite3.Connection, state: RowState | None = None, limit: int = 100) -> tuple[Row, ...]:
-    """The newest *limit* rows, of one *state* or of all, newest first."""
-    found = conn.execute(
-        "SELECT * FROM outbox WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2", (state, limit)
-    )
-    return tuple(read_rows(found))
-
-
-def row(conn: sqlite3.Connection, row_id: int) -> Row | None:
-    """The row with that id."""
-    return next(read_rows(conn.execute("SELECT * FROM outbox WHERE id = ?", (row_id,))), None)
-
-
-def rows_of(conn: sqlite3.Connection, claim: str) -> tuple[Row, ...]:
-    """What became of *claim* in every channel, oldest first."""
-    return tuple(read_rows(conn.execute("SELECT * FROM outbox WHERE claim = ? ORDER BY id", (claim,))))
-
-
-def drop(conn: sqlite3.Connection, row_id: int, reason: str, now: datetime) -> RowState | None:
-    """Give up a waiting row, or forget a dead one (its claim stays); the state it had, None when there is no such row.
-
-    A row that is being sent or was sent stays as it is.
-    """
-    found = row(conn, row_id)
-    if found is None:
-        return None
-    if found.state == "queued":
-        dead(conn, row_id, reason, now)
-    elif found.state == "dead":
-        conn.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
-    return found.state
-
-
-# --- looking after ------------------------------------------------------------------------------------------------
-
-
-def revive(conn: sqlite3.Connection, row_id: int, expires_at: datetime) -> bool:
-    """Queue a dead row again, to be sent before *expires_at*; False when it is not dead."""
-    found = conn.execute(
-        """
-        UPDATE outbox SET state = 'queued', next_at = 0, expires_at = ?, done_at = NULL, told = 0
-        WHERE id = ? AND state = 'dead'
-        """,
-        (expires_at.timestamp(), row_id),
-    )
-    return found.rowcount == 1
-
-
-def prune(conn: sqlite3.Connection, now: datetime) -> int:
-    """Forget old claims (kill, rally, status) and settled rows of the past; how many rows and claims went."""
-    oldest_claim = (now - timedelta(days=CLAIM_DAYS)).timestamp()
-    oldest_row = (now - timedelta(days=HISTORY_DAYS)).timestamp()
-    gone = conn.execute(
-        # A row that still waits keeps its claim, however long it waits.
-        """
-        DELETE FROM claim WHERE kind NOT IN ('system', 'character') AND at < ? AND NOT EXISTS (
-            SELECT 1 FROM outbox WHERE outbox.channel = claim.channel AND outbox.claim = claim.claim
-                AND outbox.state IN ('queued', 'sending')
-        )
-        """,
-        (oldest_claim,),
-    ).rowcount
-    gone += conn.execute("DELETE FROM outbox WHERE state IN ('sent', 'dead') AND done_at < ?", (oldest_row,)).rowcount
-    gone += conn.execute(
-        "DELETE FROM outbox WHERE state IN ('sent', 'dead') AND id <= (SELECT max(id) FROM outbox) - ?",
-        (HISTORY_ROWS,),
-    ).rowcount
-    return gone

@@ -1,4 +1,4 @@
-"""What happens when too many messages wait: the oldest make room, are counted, and their channel is told."""
+"""What happens when too many messages wait: the oldest make room and are counted (`state.losses` tells of them)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wanderer_notifier.state.rows import Row, read_rows
 CAPACITY = 1_000  # style.md 4.3
 OVERFLOW = "overflow"
 
-# The column `told` has one bit for "counted" and one for "summarised in the channel"; with both a row is done with.
+# The column `told` has one bit for "counted" and one for "told in the channel"; with both a row is done with.
 
 
 def make_room(conn: sqlite3.Connection, now: datetime) -> None:
@@ -46,23 +46,3 @@ def take_overflowed(conn: sqlite3.Connection) -> tuple[Row, ...]:
     taken = tuple(read_rows(found))
     conn.executemany("UPDATE outbox SET told = told | 1 WHERE id = ?", [(lost.id,) for lost in taken])
     return taken
-
-
-def unsummarised(conn: sqlite3.Connection, channel: str) -> int:
-    """How many messages of *channel* were lost to overflow since `summarised` was last called."""
-    found = conn.execute(
-        """
-        SELECT count(*) FROM outbox
-        WHERE state = 'dead' AND reason = 'overflow' AND told < 3 AND told & 2 = 0 AND channel = ?
-        """,
-        (channel,),
-    )
-    return int(found.fetchone()[0])
-
-
-def summarised(conn: sqlite3.Connection, channel: str) -> None:
-    """The channel was told how many messages it lost."""
-    conn.execute(
-        "UPDATE outbox SET told = told | 2 WHERE state = 'dead' AND reason = 'overflow' AND told < 3 AND channel = ?",
-        (channel,),
-    )
