@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -38,6 +39,95 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     )
     said = [line for line in (ran.stdout + ran.stderr).splitlines() if "wanderer-notifier" in line]
     assert said == []
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: units unrated")
+@pytest.mark.parametrize("name", ["wanderer-notifier.service", "wanderer-notifier-backup.service"])
+def test_systemd_rates_the_units_as_well_shut_in(name: str) -> None:
+    ran = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNITS / name)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    if "unrecognized option" in ran.stderr:
+        pytest.skip("this systemd-analyze cannot rate files: units unrated")
+    assert ran.returncode == 0, (ran.stdout + ran.stderr)[-500:]
+
+
+COMPOSERS = {
+    "docker-compose": ["docker-compose"],
+    "podman-compose": ["podman-compose"],
+    "docker": ["docker", "compose"],
+}
+
+
+@pytest.mark.parametrize("tool", COMPOSERS)
+def test_compose_accepts_its_file_beside_an_env_file(tool: str, tmp_path: Path) -> None:
+    command = COMPOSERS[tool]
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed: it did NOT read the compose file")
+    if subprocess.run([*command, "version"], capture_output=True, timeout=50, check=False).returncode:
+        pytest.skip(f"{' '.join(command)} is not installed: it did NOT read the compose file")
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / ".env").write_text((ROOT / ".env.example").read_text(encoding="utf-8") + "\nPORT=4123\n")
+    ran = subprocess.run([*command, "config"], cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "4123" in ran.stdout
+    assert "/app/priv" in ran.stdout
+
+
+@pytest.mark.skipif(shutil.which("logrotate") is None, reason="logrotate is not installed: its file is unchecked")
+def test_logrotate_accepts_its_file(tmp_path: Path) -> None:
+    logs = tmp_path / "log"
+    logs.mkdir(mode=0o755)
+    (logs / "stdout.log").write_text("a line\n")
+    # The user of the unit need not exist here.
+    text = (ROOT / "ops/logrotate/wanderer-notifier").read_text(encoding="utf-8")
+    text = text.replace("/var/log/wanderer-notifier", str(logs)).replace("su wanderer-notifier wanderer-notifier", "")
+    (tmp_path / "conf").write_text(text)
+    (tmp_path / "conf").chmod(0o644)
+    ran = subprocess.run(
+        ["logrotate", "-d", "-s", str(tmp_path / "state"), str(tmp_path / "conf")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert "error:" not in ran.stderr
+    assert f"considering log {logs}/stdout.log" in ran.stdout + ran.stderr
+
+
+QUADLETS = (
+    os.environ.get("QUADLET", ""),
+    "/usr/libexec/podman/quadlet",
+    "/usr/lib/podman/quadlet",
+    "/usr/lib/systemd/system-generators/podman-system-generator",
+)
+"""Where distributions put the generator; podman has it since 4.4."""
+
+
+def test_quadlet_makes_a_unit_of_the_container_file(tmp_path: Path) -> None:
+    tool = next((one for one in QUADLETS if one and Path(one).exists()), None)
+    if tool is None:
+        pytest.skip("podman's quadlet is not installed (QUADLET=path): the container file was NOT tried")
+    (tmp_path / "wanderer-notifier.container").write_text(QUADLET)
+    ran = subprocess.run(
+        [tool, "-dryrun", "-no-kmsg-log"],
+        env={"QUADLET_UNIT_DIRS": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    said = ran.stdout + ran.stderr
+    assert ran.returncode == 0, said
+    assert "unsupported key" not in said.lower()
+    (start,) = re.findall(r"^ExecStart=.*$", said, re.MULTILINE)
+    for flag in ("--name=wanderer-notifier", "--read-only", "--cap-drop=all", "--memory=256m", "--publish"):
+        assert flag in start
 
 
 def test_a_wrong_configuration_is_not_started_again() -> None:

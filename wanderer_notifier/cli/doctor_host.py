@@ -141,5 +141,7 @@ def _database(file: Path) -> list[Finding]:
     except NoDatabase:
         return []
     except StoreError as error:
-        return [fail("database", str(error), "restore a backup, or let the service set it aside and begin anew")]
+        words, _, other = str(error).partition(": use ")
+        fix = f"use {other}" if other else "restore a backup, or let the service set it aside and begin anew"
+        return [fail("database", words, fix)]
     return []
