@@ -180,3 +180,13 @@ def test_what_is_registered_is_what_discord_allows_and_keeps_the_former_choices(
 def test_comparing_never_fails(theirs: Any) -> None:
     assert same_commands([COMMAND], theirs) is False
     assert same_commands([COMMAND], [theirs]) is False
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({}, ""), ({"action": "track"}, "track"), ({"action": ""}, ""), ({"action": "x" * 50}, "other")],
+)
+def test_an_action_is_counted_in_few_words(options: dict[str, str], word: str) -> None:
+    caller = Caller(user_id="1", user_name="Ilvane")
+    asked = Asked(interaction_id="1", token="test-token-1", subcommand="system", options=options, caller=caller)
+    assert asked.action == word

@@ -107,6 +107,12 @@ class Asked:
     """Whose command it is: the answers go under this id."""
 
     @property
+    def action(self) -> str:
+        """What to do with a system, in one of few words, as counts need it: nothing, a known action or `other`."""
+        asked = self.options.get("action", "")
+        return asked if not asked or asked in dict(ACTIONS).values() else "other"
+
+    @property
     def parameter(self) -> str:
         """What it is about, as it was typed; empty where it takes nothing."""
         return self.options.get("system_name") or self.options.get("kill") or ""

@@ -202,7 +202,7 @@ class Commands:
 
     def _note(self, asked: Asked, outcome: Outcome, reply: Reply, arrived: float, **more: object) -> None:
         """One line for each command (operations.md OPS-33)."""
-        self._counted(asked.subcommand, str(asked.options.get("action") or ""), outcome)
+        self._counted(asked.subcommand, asked.action, outcome)
         caller = asked.caller
         log.info(
             "Discord command executed",
