@@ -165,6 +165,7 @@ def _rules(reading: Reading, channels: Channels) -> Rules:
         rally_role_ids=reading[v.DISCORD_RALLY_GROUP_IDS],
         voice_mentions=reading[v.VOICE_PARTICIPANT_NOTIFICATIONS_ENABLED],
         here_fallback=reading[v.FALLBACK_TO_HERE_ENABLED],
+        notable_items=reading[v.NOTABLE_ITEMS_ENABLED],
     )
     return Rules(
         maps=(one,),

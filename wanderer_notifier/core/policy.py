@@ -57,6 +57,8 @@ class MapRules:
     rally_role_ids: tuple[str, ...] = ()
     voice_mentions: bool = False
     here_fallback: bool = True
+    notable_items: bool = False
+    """Whether valuable items of a kill are listed, where they can be appraised."""
 
     def systems_excluded(self) -> str:
         """How many systems the exclusion list names, in words."""

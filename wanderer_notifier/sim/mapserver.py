@@ -18,6 +18,8 @@ from wanderer_notifier.sim.http import Exchange, Instead, Request
 from wanderer_notifier.sim.killfeed_channel import token
 from wanderer_notifier.sim.mapserver_events import BROADCAST_TYPES, Buffer, Event, ulid
 from wanderer_notifier.sim.mapserver_map import Map
+from wanderer_notifier.sim.mapserver_plugin import PATH as PLUGIN_PATH
+from wanderer_notifier.sim.mapserver_plugin import Plugin
 from wanderer_notifier.sim.mapserver_rest import Refusal, authorised, rest
 from wanderer_notifier.sim.mapserver_stream import Stream
 
@@ -39,6 +41,7 @@ class MapServer:
         self.keepalive_s = keepalive_s
         self.maps: dict[str, Map] = {}
         """By slug."""
+        self.plugin = Plugin(now)
         self.buffer = Buffer()
         self.journal: deque[Request] = deque(maxlen=10_000)
         self.down = False
@@ -154,7 +157,11 @@ class MapServer:
             if match and match[2] == "events/stream" and request.method == "GET":
                 await self._stream(exchange, match[1])
                 return
-            answer: tuple[int, JsonObject | str] = (200, rest(self, request, match))
+            answer: tuple[int, JsonObject | str]
+            if request.path == PLUGIN_PATH and request.method == "GET":
+                answer = self.plugin.answer(request.headers.get("authorization"))
+            else:
+                answer = (200, rest(self, request, match))
         except Refusal as refusal:
             answer = (refusal.status, refusal.body)
         finally:
