@@ -31,6 +31,28 @@ def test_a_start_tells_each_landmark_when_it_is_reached(tmp_path: Path) -> None:
     virtual(body, tmp_path)
 
 
+def test_the_log_tells_regularly_how_it_goes(tmp_path: Path) -> None:
+    async def body(folder: Path) -> None:
+        with logged() as lines:
+            async with evening(folder, Hook()) as world:
+                await world.killfeed.until(lambda feed: any(one.systems for one in feed.joined))
+                world.killfeed.push(
+                    world.inventor.kill(world.now(), system_id=31002001, victim=2147481007, attackers=[2147481008])
+                )
+                await trio.sleep(570)
+        activity = [line for line in lines if line["event"] == "Killmail activity"]
+        assert [(line["uptime_s"], line["systems"], line["notified"]) for line in activity] == [
+            (300, 1, 1),
+            (600, 1, 1),
+        ]
+        assert activity[0]["received"] >= 1
+        assert 200 < activity[0]["last_notified_s"] <= 240
+        (health,) = [line for line in lines if line["event"] == "Discord health"]
+        assert (health["messages"], health["gateway"], health["sent"], health["failed"]) == ("ok", "ok", 1, 0)
+
+    virtual(body, tmp_path)
+
+
 def test_a_map_that_is_away_holds_back_what_depends_on_it(tmp_path: Path) -> None:
     async def body(folder: Path) -> None:
         with logged() as lines:

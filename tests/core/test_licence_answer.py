@@ -60,6 +60,7 @@ def heard(status: int, body: Any) -> Verdict | Unavailable:
         pytest.param(200, {"license_valid": None}, False, False, id="null is not true"),
         pytest.param(200, {**GOOD, "features": ["a"], "limits": {"x": 1}}, True, True, id="more than we know"),
         pytest.param(403, {"error": "Bot is inactive"}, False, False, id="403 about the bot"),
+        pytest.param(403, {"error": "Forbidden"}, False, False, id="403 of the manager"),
         pytest.param(404, {"message": "License not found"}, False, False, id="404 about the licence"),
     ],
 )
@@ -85,7 +86,6 @@ def test_verdicts(status: int, body: Any, valid: bool, assigned: bool) -> None:
         (400, {"error": "license_key is required"}, "license_key is required"),
         (401, {"error": "Unauthorized"}, "NOTIFIER_API_TOKEN is refused"),
         (403, b"blocked by the firewall", "403"),
-        (403, {"error": "Forbidden"}, "403"),
         (404, {"error": "Not found"}, "LICENSE_MANAGER_URL"),
         (404, b"<html>", "LICENSE_MANAGER_URL"),
         (429, {"error": "slow down"}, "429"),

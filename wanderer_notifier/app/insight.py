@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import trio
 from prometheus_client import Gauge
 from prometheus_client.samples import Sample
 
@@ -23,9 +22,6 @@ from wanderer_notifier.state import latest, names
 from wanderer_notifier.state.store import Store
 from wanderer_notifier.web.activity import Activity, Stored
 from wanderer_notifier.web.views import Snapshot
-
-SUMMARY_S = 300.0
-"""One line about the kills that concerned nobody in so long a time (operations.md OPS-92)."""
 
 
 class Insight:
@@ -67,12 +63,6 @@ class Insight:
         """Keep what outlives the process, and read what only the database knows; runs in the store's thread."""
         self.lifetime.save(conn)
         self._cached, self._evicted = names.entries(conn), names.evicted(conn)
-
-    async def summarise(self) -> None:
-        """Tell every few minutes how many kills concerned nobody, until cancelled."""
-        while True:
-            await trio.sleep(SUMMARY_S)
-            self.lines.summarise()
 
     async def stored(self, store: Store) -> Stored:
         """What the database tells; raises `StoreError`."""

@@ -12,6 +12,7 @@ import trio
 from wanderer_notifier.app.housekeeping import keep_house, note_end, tick
 from wanderer_notifier.app.landmarks import tell_landmarks
 from wanderer_notifier.app.parts import Parts
+from wanderer_notifier.app.pulse import tell_pulse
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.shutdown import Ending
 from wanderer_notifier.app.signals import obey_signals
@@ -90,7 +91,7 @@ class Life:
         )
         side.start_soon(parts.intake.follow_tracking, name="tracking")
         side.start_soon(parts.helm.run, name="steering")
-        side.start_soon(parts.insight.summarise)
+        side.start_soon(tell_pulse, parts.insight, self._store, partial(parts.snapshot, parts.insight), name="pulse")
         side.start_soon(parts.enrichment.run)
         side.start_soon(parts.licence.run, name="licence")
         side.start_soon(self._tell_status)

@@ -11,7 +11,7 @@ from typing import Any
 from wanderer_notifier.core.claims import killmail_of
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.why_words import ROUTES, reason
-from wanderer_notifier.state import latest, outbox, priorities
+from wanderer_notifier.state import latest, names, outbox, priorities
 from wanderer_notifier.state.latest import LatestKill
 from wanderer_notifier.web.activity import Fate, KillSeen, Stored
 
@@ -62,8 +62,14 @@ def _what(conn: sqlite3.Connection, kill: Mapping[str, Any]) -> str:
     ship = victim.get("ship") or ("ship" if victim.get("ship_type_id") is None else f"ship {victim['ship_type_id']}")
     who = victim.get("name") or victim.get("corporation")
     number = kill.get("system_id")
-    where = kill.get("system_name") or (latest.system_name(conn, number) if isinstance(number, int) else None) or number
+    where = kill.get("system_name") or (_system(conn, number) if isinstance(number, int) else None) or number
     return f"{ship}{f' of {who}' if who else ''}{f' in {where}' if where else ''}"
+
+
+def _system(conn: sqlite3.Connection, number: int) -> str | None:
+    """What the map calls it, else what ESI does, as far as that was asked."""
+    asked = names.read(conn, "system", (number,)).get(number)
+    return latest.system_name(conn, number) or (str((asked.value or {}).get("name") or "") if asked else None)
 
 
 def _fate(kill: LatestKill) -> tuple[Fate, str]:

@@ -15,7 +15,7 @@ from random import Random
 from typing import TextIO
 
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from prometheus_client.parser import text_string_to_metric_families
 
 from wanderer_notifier.app import service
@@ -28,6 +28,8 @@ from wanderer_notifier.sim.scenario import Scenario
 from wanderer_notifier.sim.world import World
 from wanderer_notifier.web.server import listen
 
+LICENCE_S = 2.0
+"""How often the licence is checked: whoever watches should see at once what buying one does."""
 LINES = 500
 SETTLE_S = 20.0
 """How long the end waits for what is still under way."""
@@ -126,7 +128,8 @@ def _settings(world: World, folder: Path) -> Settings:
             pass
     except OSError:
         environment["PORT"] = "0"  # another service runs here; the address is printed either way
-    return load(environment, cwd=folder)
+    settings = load(environment, cwd=folder)
+    return evolve(settings, license=evolve(settings.license, refresh_s=LICENCE_S))
 
 
 # --- the summary ------------------------------------------------------------------------------------------------

@@ -66,7 +66,9 @@ def read_answer(status: int, body: bytes, *, retry_after_s: float | None = None,
         case 401:
             fix = "is refused" if with_token else "is not set"
             return Unavailable(reason=f"NOTIFIER_API_TOKEN {fix} (HTTP 401)", credential=True)
-        case 403 | 404 if value is not None and _speaks_of_us(words):
+        case 403 if value is not None:  # "bot inactive or not associated with the licence", in whatever words
+            return Verdict(valid=False, message=words)
+        case 404 if value is not None and _speaks_of_us(words):
             return Verdict(valid=False, message=words)
         case 404:
             return Unavailable(reason="nothing answers at this address (HTTP 404): check LICENSE_MANAGER_URL")
@@ -78,8 +80,9 @@ def read_answer(status: int, body: bytes, *, retry_after_s: float | None = None,
 
 
 def pause_s(failures: int, refresh_s: float) -> float:
-    """Seconds until the next question, after *failures* questions in a row without a valid licence."""
-    if failures == 0:
+    """Seconds until the next question, after *failures* questions in a row without a valid licence; a refresh more
+    often than once a minute, for a demonstration, is kept to."""
+    if failures == 0 or refresh_s < PAUSES_S[0]:
         return refresh_s
     return PAUSES_S[failures - 1] if failures <= len(PAUSES_S) else HOURLY_S
 
@@ -173,7 +176,7 @@ def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> object:
 
 
 def _speaks_of_us(words: str) -> bool:
-    """Whether a refusal is about the licence or the bot, and not about an address that does not exist."""
+    """Whether a 404 is about the licence or the bot, and not about an address that does not exist."""
     lower = words.lower()
     return any(word in lower for word in ("licen", "bot"))
 

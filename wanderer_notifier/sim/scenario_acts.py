@@ -147,7 +147,7 @@ class Acts:
         with trio.move_on_after(KILL_S):
             await self.world.discord.until(told)
         self.world.licence.verdict = "valid"
-        self._tell("licence: bought; within a minute or so the service hears of it, and everything is rich again")
+        self._tell("licence: bought; in a moment the service hears of it, and everything is rich again")
 
     async def dreaded_system_comes(self) -> None:
         """A priority system is added, and somebody dies there: both ping."""
