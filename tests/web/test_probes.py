@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import pytest
+import trio
 from attrs import evolve
 
 from tests.web.stage import BAD_FEED, GOOD, TOKEN, judge, part, site
@@ -208,3 +209,13 @@ def test_a_taken_port_is_an_os_error() -> None:
 def test_all_addresses_include_ipv4() -> None:
     with listen("::", 0) as listener, socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=5):
         pass
+
+
+@pytest.mark.parametrize(("path", "line"), [("/health", "HTTP/1.1 200 OK"), ("/x", "HTTP/1.1 404 Not Found")])
+async def test_the_status_line_has_its_words_as_old_scripts_expect(path: str, line: str) -> None:
+    async with site() as client, await trio.open_tcp_stream("127.0.0.1", client.base_url.port or 0) as stream:
+        await stream.send_all(f"HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+        answer = bytearray()
+        async for chunk in stream:
+            answer += chunk
+    assert bytes(answer).decode().splitlines()[0] == line

@@ -7,8 +7,10 @@ our own accept loop.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from functools import partial
+from http import HTTPStatus
 from typing import cast
 
 import trio
@@ -26,6 +28,7 @@ HEAD_S = 10.0
 IDLE_S = 60
 GRACE_S = 1.0
 """An idle browser holds the shutdown for all of it."""
+_BARE_STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) \r\n")
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -61,8 +64,10 @@ class _Impatient:
         """What serves this connection; Hypercorn itself would keep a half-open one until it has idled out."""
         self._begun: float | None = None
         self._tail = b""
-        self.socket, self.send_all, self.aclose = stream.socket, stream.send_all, stream.aclose
-        self.send_eof = stream.send_eof
+        self.socket, self.send_eof, self.aclose = stream.socket, stream.send_eof, stream.aclose
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(_with_reason(bytes(data)))
 
     async def receive_some(self, most: int) -> bytes:
         deadline = float("inf") if self._begun is None else self._begun + self._head_s
@@ -77,6 +82,19 @@ class _Impatient:
             self._begun = None
         self._tail = seen[-3:]
         return data
+
+
+def _with_reason(data: bytes) -> bytes:
+    """*data*, with the words for its status where it begins an answer: old scripts look for `200 OK`, and Hypercorn
+    leaves them out."""
+    found = _BARE_STATUS.match(data)
+    if found is None:
+        return data
+    try:
+        words = HTTPStatus(int(found[1])).phrase
+    except ValueError:
+        return data
+    return b"%s%s%s" % (found[0][:-2], words.encode(), data[found.end() - 2 :])
 
 
 async def serve(
