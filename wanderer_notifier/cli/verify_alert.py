@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
 import trio
 
@@ -13,6 +12,7 @@ from wanderer_notifier.app.alerts import Webhook, webhook_body
 from wanderer_notifier.cli.verify_checks import Check, Level
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.alarms import Alarm, render_alarm
+from wanderer_notifier.discord.doctor import patiently
 from wanderer_notifier.discord.doctor_bot import refused
 from wanderer_notifier.discord.rest import identify
 from wanderer_notifier.net.client import Upstream
@@ -36,8 +36,8 @@ async def _channel(settings: Settings, dial: Dial, now: Callable[[], datetime], 
     token = settings.discord.token.reveal()
     api = Upstream("discord", settings.discord.api_url, dial=dial, headers=identify(token, __version__, about))
     try:
-        post = partial(ask, api, "POST", f"/channels/{number}/messages", now=now)
-        reply = await post(json=render_alarm(TEST, NAME).body())
+        body = render_alarm(TEST, NAME).body()
+        reply = await patiently(api, "POST", f"/channels/{number}/messages", now=now, json=body)
     finally:
         with trio.CancelScope(shield=True), trio.move_on_after(2):
             await api.aclose()

@@ -127,14 +127,21 @@ class Doctor:
         return ok(check, "posted and deleted")
 
     async def _ask(self, method: str, path: str, *, json: JsonObject | None = None) -> Reply:
-        for _ in range(PAUSES):
-            reply = await ask(self._api, method, path, now=self._now, json=json)
-            answer = read(reply.status, reply.headers, reply.body)
-            wait_s = answer.retry_after
-            if reply.status != 429 or answer.blocked or wait_s is None or wait_s > PATIENCE_S:
-                break
-            await trio.sleep(wait_s)
-        return reply
+        return await patiently(self._api, method, path, now=self._now, json=json)
+
+
+async def patiently(
+    api: Upstream, method: str, path: str, *, now: Callable[[], datetime], json: JsonObject | None = None
+) -> Reply:
+    """One question; a limit of Discord's that ends within 5 s is waited for, at most three times."""
+    for _ in range(PAUSES):
+        reply = await ask(api, method, path, now=now, json=json)
+        answer = read(reply.status, reply.headers, reply.body)
+        wait_s = answer.retry_after
+        if reply.status != 429 or answer.blocked or wait_s is None or wait_s > PATIENCE_S:
+            break
+        await trio.sleep(wait_s)
+    return reply
 
 
 def _field(reply: Reply, name: str) -> Any:
