@@ -581,6 +581,19 @@ async def test_how_long_an_attempt_took_is_told(autojump_clock: MockClock) -> No
         assert bench.told[0].took_s == pytest.approx(3.0, abs=0.1)
 
 
+async def test_a_message_found_in_a_channel_that_refuses_us_does_not_open_it_again(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.cut(effect=True), channel=OTHER)
+        bench.discord.fault(faults.status(403, body=b'{"code": 50013}'), channel=OTHER, route=POST, times=3)
+        await bench.put(new(1, OTHER), new(2, OTHER))
+        await trio.sleep(200)
+        assert bench.results()["found"] == 1
+        assert len(await bench.store.read(closures.closures)) == 1
+        await bench.idle()
+        assert len([message for message in bench.messages(MAIN) if not message.embeds]) == 1
+        assert bench.titles(OTHER) == ["Kill 1", "Kill 2"]
+
+
 async def test_a_closed_primary_channel_writes_no_note_to_itself(autojump_clock: MockClock) -> None:
     async with delivering() as bench:
         bench.discord.deny(MAIN, VIEW_CHANNEL)

@@ -65,16 +65,18 @@ class Settling:
                 await self._again(row, "unauthorized", reason, PROBE_S, took_s=took_s)
 
     async def sent(self, row: Row, message_id: str, result: Result, took_s: float = 0.0) -> None:
-        """The message stands in the channel."""
+        """The message stands in the channel; only one that was *sent* shows that the channel takes messages now."""
         now = self._bench.now()
 
         def job(conn: sqlite3.Connection) -> None:
             outbox.sent(conn, row.id, message_id, now)
-            closures.reopen(conn, self._channel)
+            if result == "sent":
+                closures.reopen(conn, self._channel)
 
         await self._bench.record(job)
-        self._pace.went_well()
-        self._bench.closed(self._channel, None)
+        if result == "sent":
+            self._pace.went_well()
+            self._bench.closed(self._channel, None)
         self._bench.answered()
         self._bench.tell(row, result, took_s=took_s)
         self._bench.went_out()
