@@ -6,6 +6,7 @@ import base64
 import socket
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from attrs import evolve
@@ -213,9 +214,25 @@ def test_all_addresses_include_ipv4() -> None:
 
 @pytest.mark.parametrize(("path", "line"), [("/health", "HTTP/1.1 200 OK"), ("/x", "HTTP/1.1 404 Not Found")])
 async def test_the_status_line_has_its_words_as_old_scripts_expect(path: str, line: str) -> None:
-    async with site() as client, await trio.open_tcp_stream("127.0.0.1", client.base_url.port or 0) as stream:
-        await stream.send_all(f"HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
-        answer = bytearray()
-        async for chunk in stream:
-            answer += chunk
-    assert bytes(answer).decode().splitlines()[0] == line
+    async with site() as client:
+        answer = await raw(client, f"HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert answer.splitlines()[0] == line
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1\r\nhost: x\r\nconnection: close", "HTTP/1.0"])
+async def test_a_reader_that_wants_the_connection_closed_is_not_kept_waiting(head: str) -> None:
+    async with site() as client:
+        for path in ("/health", "/", "/x"):
+            with trio.fail_after(5):
+                assert await raw(client, f"GET {path} {head}\r\n\r\n")
+
+
+async def raw(client: httpx.AsyncClient, request: str) -> str:
+    """Everything that comes until the server closes."""
+    answer = bytearray()
+    async with await trio.open_tcp_stream("127.0.0.1", client.base_url.port or 0) as stream:
+        await stream.send_all(request.encode())
+        with trio.fail_after(5):
+            async for chunk in stream:
+                answer += chunk
+    return answer.decode()

@@ -64,10 +64,21 @@ class _Impatient:
         """What serves this connection; Hypercorn itself would keep a half-open one until it has idled out."""
         self._begun: float | None = None
         self._tail = b""
-        self.socket, self.send_eof, self.aclose = stream.socket, stream.send_eof, stream.aclose
+        self.socket = stream.socket
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(_with_reason(bytes(data)))
+
+    # The end of a connection that the reader wants closed comes from within the request's task, which Quart cancels at
+    # that moment: without a shield the reader would wait for the end until the connection has idled out.
+
+    async def send_eof(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._stream.aclose()
 
     async def receive_some(self, most: int) -> bytes:
         deadline = float("inf") if self._begun is None else self._begun + self._head_s
