@@ -9,15 +9,29 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import httpx
+import structlog
 import trio
-from attrs import field, frozen
 
 from wanderer_notifier.core.backoff import Backoff
+from wanderer_notifier.net.answers import Answer, Chunks, StreamAnswer, interrupted, lower, retry_after
 from wanderer_notifier.net.dial import Dial, default_tls
-from wanderer_notifier.net.errors import BadStatus, Interrupted, NetError, NotReached, Silent, TooLarge, why
+from wanderer_notifier.net.errors import BadStatus, Interrupted, NetError, NotReached, Silent, TooLarge
+from wanderer_notifier.net.redirects import onward
 from wanderer_notifier.net.transport import Transport
 
-__all__ = ["Answer", "BadStatus", "Interrupted", "NetError", "NotReached", "StreamAnswer", "TooLarge", "Upstream"]
+__all__ = [
+    "Answer",
+    "BadStatus",
+    "Interrupted",
+    "NetError",
+    "NotReached",
+    "StreamAnswer",
+    "TooLarge",
+    "Upstream",
+    "retry_after",
+]
+
+log = structlog.get_logger("http")
 
 Params: TypeAlias = Mapping[str, str | int | bool | None]
 Observe: TypeAlias = Callable[[str, str, "int | str", float], None]
@@ -27,60 +41,12 @@ LONGEST_WAIT_S = 30.0
 """A `Retry-After` beyond this is the caller's to wait for, not a read's."""
 
 
-@frozen
-class Answer:
-    """A complete answer; header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    def json(self) -> Any:
-        """The body as JSON; raises ValueError when it is none (NaN and Infinity are none either)."""
-        return json.loads(self.body, parse_constant=_no_constant)
-
-
-@frozen
-class StreamAnswer:
-    """An answer whose body is still coming; valid only inside its `async with`."""
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: AsyncIterator[bytes]
-    """Bytes as they arrive; ends when the body does, raises `Interrupted` on a cut or a silent peer."""
-
-    async def read_body(self, limit: int = 64 * 1024) -> bytes:
-        """The first *limit* bytes of the body (for the words of a refusal)."""
-        body = bytearray()
-        async for chunk in self.chunks:
-            body += chunk
-            if len(body) >= limit:
-                break
-        return bytes(body[:limit])
-
-
-class _Chunks:
-    """The body of a stream; an iterator, since a generator left early would be collected half-run."""
-
-    def __init__(self, name: str, response: httpx.Response) -> None:
-        self._name, self._parts = name, response.aiter_bytes()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._parts)
-        except (Interrupted, httpx.HTTPError) as error:  # HTTPError: a body that does not decode
-            raise _interrupted(self._name, error) from error
-
-
 class Upstream:
     """A peer that speaks HTTP.
 
     *read_s* bounds the silence between two chunks, *total_s* a whole call, *max_body* the bytes of one answer; a
     connection unused for *idle_s* is not trusted any more.
-    Redirects are answers like any other: following one could carry a token to a stranger.
+    Reads follow *redirects* redirects, elsewhere without their credentials; all others are answers like any other.
     """
 
     def __init__(
@@ -97,6 +63,7 @@ class Upstream:
         max_body: int = 16 * 2**20,
         connections: int = 20,
         idle_s: float = 30.0,
+        redirects: int = 0,
         observe: Observe | None = None,
         retried: Callable[[str], None] = lambda name: None,
         roll: Callable[[], float] = lambda: 0.0,
@@ -105,7 +72,8 @@ class Upstream:
         self._total_s, self._max_body = total_s, max_body
         self._observe, self._roll = observe or (lambda *_: None), roll
         self._connect_s, self._read_s, self._retried = connect_s, read_s, retried
-        if tls is None and base_url.startswith("https"):
+        self._redirects, self._moved = redirects, set[str]()
+        if tls is None and (base_url.startswith("https") or redirects):
             tls = default_tls()
         default = httpx.Headers({"user-agent": "wanderer-notifier"})
         default.update(headers or {})  # whatever the case of the names
@@ -156,7 +124,7 @@ class Upstream:
             raise
         except (Interrupted, httpx.HTTPError) as error:
             seen = "interrupted"
-            raise _interrupted(self.name, error) from error
+            raise interrupted(self.name, error) from error
         finally:
             self._observe(self.name, method, seen, trio.current_time() - began)
         return answer
@@ -195,11 +163,11 @@ class Upstream:
             raise NotReached(f"{self.name}: {error}") from error
         except Interrupted as error:
             seen = "interrupted"
-            raise _interrupted(self.name, error) from error
+            raise interrupted(self.name, error) from error
         finally:
             self._observe(self.name, "GET", seen, trio.current_time() - began)
         try:
-            yield StreamAnswer(response.status_code, _lower(response), _Chunks(self.name, response))
+            yield StreamAnswer(response.status_code, lower(response), Chunks(self.name, response))
         finally:
             with trio.CancelScope(shield=True):  # closing never waits for the peer, see net.transport
                 await response.aclose()
@@ -239,6 +207,18 @@ class Upstream:
         await self._client.aclose()
 
     async def _read(self, request: httpx.Request) -> Answer:
+        answer = await self._read_one(request)
+        for _ in range(self._redirects if request.method == "GET" else 0):
+            further = onward(request, answer.status, answer.headers)
+            if further is None:
+                break
+            if further.url.netloc != request.url.netloc and further.url.host not in self._moved:
+                self._moved.add(further.url.host)
+                log.warning("redirected", service=self.name, to=further.url.host)
+            request, answer = further, await self._read_one(further)
+        return answer
+
+    async def _read_one(self, request: httpx.Request) -> Answer:
         response = await self._client.send(request, stream=True)
         try:
             body = bytearray()
@@ -246,7 +226,7 @@ class Upstream:
                 body += chunk
                 if len(body) > self._max_body:
                     raise TooLarge(f"{self.name}: an answer of more than {self._max_body} bytes")
-            return Answer(response.status_code, _lower(response), bytes(body))
+            return Answer(response.status_code, lower(response), bytes(body))
         finally:
             with trio.CancelScope(shield=True):
                 await response.aclose()
@@ -264,20 +244,6 @@ class Upstream:
             body_excerpt=answer.body[:500].decode("utf-8", "replace"),
             retry_after=retry_after(answer.headers),
         )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds named by `Retry-After`; None when absent or a date (no upstream of ours sends dates)."""
-    try:
-        seconds = float(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if 0.0 <= seconds < float("inf") else None
-
-
-def _interrupted(name: str, error: Exception) -> Interrupted:
-    kind = Silent if isinstance(error, Silent) else Interrupted
-    return kind(f"{name}: {why(error)}")
 
 
 def _watch_sending(request: httpx.Request) -> Callable[[], bool]:
@@ -304,11 +270,3 @@ def _body(value: Any, text: str | None) -> tuple[bytes | None, httpx.Headers]:
 
 def _given(params: Params | None) -> dict[str, str | int | bool] | None:
     return None if params is None else {name: value for name, value in params.items() if value is not None}
-
-
-def _lower(response: httpx.Response) -> Mapping[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
