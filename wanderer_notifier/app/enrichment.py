@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from wanderer_notifier import __version__
+from wanderer_notifier.app.upstreams import REDIRECTS
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.notable import Rule
 from wanderer_notifier.delivery.compose import Composer
@@ -55,6 +56,7 @@ class Enrichment:
             headers={"user-agent": agent, "accept": "application/json"},
             connect_s=CONNECT_S,
             read_s=READ_S,
+            redirects=REDIRECTS,
             observe=metrics.http_done,
         )
         self.esi = esi = Esi(esi_api, part=health.component("esi"), roll=roll, told=metrics.esi_errors_left.set)

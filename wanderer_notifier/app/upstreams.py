@@ -13,6 +13,8 @@ from wanderer_notifier.runtime.metrics import Metrics
 
 ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
 """Where operators of the services find out who we are."""
+REDIRECTS = 3
+"""So many are followed by public reads (operations.md OPS-106)."""
 DISCORD_AGENT = identify("", __version__, ABOUT)["user-agent"]
 
 
@@ -20,13 +22,16 @@ class Upstreams:
     """Builds the clients of Discord, the map server, the kill service and the licence manager."""
 
     def __init__(self, settings: Settings, *, dial: Dial, metrics: Metrics, roll: Callable[[], float]) -> None:
-        def client(name: str, address: str, headers: Mapping[str, str], *, total_s: float = 60.0) -> Upstream:
+        def client(
+            name: str, address: str, headers: Mapping[str, str], *, total_s: float = 60.0, redirects: int = 0
+        ) -> Upstream:
             return Upstream(
                 name,
                 address,
                 dial=dial,
                 headers=headers,
                 total_s=total_s,
+                redirects=redirects,
                 observe=metrics.http_done,
                 retried=metrics.http_again,
                 roll=roll,
@@ -36,7 +41,7 @@ class Upstreams:
         discord, licence = settings.discord, settings.license
         self.discord = client("discord", discord.api_url, identify(discord.token.reveal(), __version__, ABOUT))
         self.maps = client("map", settings.map.url, ours | _bearer(settings.map.api_key.reveal()))
-        self.kills = client("kills", settings.kills.rest_url, ours, total_s=30.0)
+        self.kills = client("kills", settings.kills.rest_url, ours, total_s=30.0, redirects=REDIRECTS)
         self.licence = Upstream(
             "license",
             licence.url,
