@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 MANUALS = ("DEPLOYMENT.md", "RUNBOOK.md", "MIGRATION.md", "SECURITY.md")
 CHECKLIST = ROOT.parent / "shared" / "reference" / "deployment-checklist.md"
 
-FOREIGN = {"APPLICATION_ID", "ENV_FILE", "KILL_ID", "WANDERER_SSE_ENABLED"}
+FOREIGN = {"APPLICATION_ID", "ENV_FILE", "KILL_ID", "OSV_URL", "WANDERER_SSE_ENABLED"}
 """Capitals that are none of the service's variables: placeholders, and variables of others."""
 
 
