@@ -26,7 +26,8 @@ from wanderer_notifier.sim.discord_messages import Posted
 from wanderer_notifier.sim.killmails import live_form
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.sim.world import CHANNELS, World
-from wanderer_notifier.state import outbox, parked
+from wanderer_notifier.state import closures, outbox, parked
+from wanderer_notifier.state.closures import Closure
 from wanderer_notifier.state.store import Store
 from wanderer_notifier.state.visit import changing, looking
 
@@ -93,6 +94,17 @@ def test_the_list_shows_each_message_and_the_sums(data_dir: Path, run: Callable[
     assert lines[1].endswith("expired")
     assert lines[-1] == "1 waiting, 1 being sent, 1 sent, 1 given up"
     assert "secret words" not in ran.out
+
+
+def test_the_list_names_the_channels_that_take_no_messages(data_dir: Path, run: Callable[..., Ran]) -> None:
+    with changing(data_dir / "notifier.db") as conn:
+        until = T0 + timedelta(minutes=10)
+        closures.close(conn, Closure(channel="77", since=T0, until=until, failures=4, reason="no \x1b[2Jpermission"))
+    last = run("outbox", "list").out.splitlines()[-1]
+    assert last.startswith("channel 77 takes no messages since 2026-11-25 12:00:00 UTC: no ")
+    assert "next try 2026-11-25 12:10:00 UTC" in last
+    assert "\x1b" not in last
+    assert isinstance(json.loads(run("outbox", "list", "--json").out), list)
 
 
 def test_the_list_can_be_narrowed_and_read_by_a_program(data_dir: Path, run: Callable[..., Ran]) -> None:

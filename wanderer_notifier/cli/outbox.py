@@ -10,7 +10,7 @@ from pathlib import Path
 from wanderer_notifier.cli.terminal import as_json, clock, safe, table
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import JsonObject
-from wanderer_notifier.state import outbox
+from wanderer_notifier.state import closures, outbox
 from wanderer_notifier.state.outbox import Row
 from wanderer_notifier.state.visit import changing, looking
 
@@ -41,6 +41,7 @@ def _list(file: Path, arguments: argparse.Namespace) -> int:
     with looking(file) as conn:
         rows = outbox.rows(conn, arguments.state, arguments.limit)
         counts = outbox.counts(conn)
+        closed = closures.closures(conn)
     if arguments.json:
         print(as_json([described(row) for row in rows]))
         return 0
@@ -62,6 +63,11 @@ def _list(file: Path, arguments: argparse.Namespace) -> int:
     if shown:
         print(table(heads, shown))
     print(f"{counts.queued} waiting, {counts.sending} being sent, {counts.sent} sent, {counts.dead} given up")
+    for one in closed:
+        print(
+            f"channel {safe(one.channel)} takes no messages since {clock(one.since)} UTC: {safe(one.reason)}; "
+            f"next try {clock(one.until)} UTC, or as soon as Discord tells of a change"
+        )
     return 0
 
 
