@@ -44,6 +44,7 @@ td{padding:5px 14px 5px 0;border-top:1px solid var(--line);vertical-align:top;ov
 td:last-child,th:last-child{padding-right:0}
 td.when{color:var(--dim);white-space:nowrap;width:1%;font-variant-numeric:tabular-nums}
 td.pills{width:1%;white-space:nowrap}
+td .pill{max-width:min(22em,55vw);overflow:hidden;text-overflow:ellipsis;vertical-align:bottom}
 td.number{text-align:right;color:var(--bright);font-variant-numeric:tabular-nums}th.number{text-align:right}
 .none{color:var(--dim);margin:0}
 footer{color:var(--dim);font-size:13px;padding:4px 2px 16px}
