@@ -237,7 +237,11 @@ async def test_many_channels_at_once_stay_below_the_global_limit(autojump_clock:
 
 
 @pytest.mark.parametrize(
-    ("denied", "words"), [(VIEW_CHANNEL, "cannot see the channel"), (SEND_MESSAGES, "lacks a permission")]
+    ("denied", "words"),
+    [
+        (VIEW_CHANNEL, "cannot see the channel"),
+        (SEND_MESSAGES, "the bot lacks Send Messages in the channel [HTTP 403, code 50013"),
+    ],
 )
 async def test_a_channel_that_refuses_us_is_closed(
     autojump_clock: MockClock, peer: Peer, denied: int, words: str
@@ -246,6 +250,32 @@ async def test_a_channel_that_refuses_us_is_closed(
     became = await peer.rest.post(MAIN, kill_body())
     assert isinstance(became, ChannelClosed)
     assert words in became.reason
+
+
+@pytest.mark.parametrize(
+    ("denied", "lacks"), [(EMBED_LINKS, "Embed Links"), (SEND_MESSAGES, "Send Messages"), (0, None)]
+)
+async def test_the_missing_permission_has_a_name_and_is_looked_for_once(
+    autojump_clock: MockClock, peer: Peer, denied: int, lacks: str | None
+) -> None:
+    peer.discord.deny(MAIN, denied)
+    peer.discord.fault(
+        faults.status(403, body=b'{"code": 50013, "message": "Missing Permissions"}'), times=2, route=POST
+    )
+    first, second = [await peer.rest.post(MAIN, kill_body()) for _ in range(2)]
+    words = "lacks a permission in the channel (" if lacks is None else f"the bot lacks {lacks} in the channel ["
+    assert isinstance(first, ChannelClosed)
+    assert words in first.reason
+    assert second == first
+    assert sum(one.method == "GET" and one.path.endswith(MAIN) for one in peer.discord.journal) == 1
+
+
+async def test_finding_out_what_lacks_takes_four_seconds_at_most(autojump_clock: MockClock, peer: Peer) -> None:
+    peer.discord.deny(MAIN, SEND_MESSAGES)
+    peer.discord.fault(faults.stall(), route="GET /guilds/{g}")
+    closed = await peer.rest.post(MAIN, kill_body())
+    assert isinstance(closed, ChannelClosed)
+    assert trio.current_time() < 5
 
 
 async def test_an_unknown_channel_is_closed(autojump_clock: MockClock, peer: Peer) -> None:

@@ -94,6 +94,13 @@ def in_channel(seat: Seat, overwrites: Iterable[Overwrite], *, thread: bool = Fa
     return bits
 
 
+def missing(bits: int, *, thread: bool = False) -> list[int]:
+    """What *bits* of a channel lack for our messages; what another lack implies is left out."""
+    writing = SEND_MESSAGES_IN_THREADS if thread else SEND_MESSAGES
+    lacks = [bit for bit in (VIEW_CHANNEL, writing, EMBED_LINKS) if not bits & bit]
+    return lacks[:1]
+
+
 def invite_link(application: str, guild: str = "") -> str:
     """The address where somebody with Manage Server lets the bot in, with everything it needs."""
     link = (

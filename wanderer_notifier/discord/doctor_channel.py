@@ -137,12 +137,7 @@ def _trouble(
     if until is not None and bits != may.ALL:
         yield fail(place.check, f"the bot is in time-out until {until}", "a moderator must end the time-out")
         return
-    writing = may.SEND_MESSAGES_IN_THREADS if kind in THREADS else may.SEND_MESSAGES
-    missing = [bit for bit in (may.VIEW_CHANNEL, writing, may.EMBED_LINKS) if not bits & bit]
-    if may.VIEW_CHANNEL in missing:
-        missing = [may.VIEW_CHANNEL]  # without it there are no others
-    elif writing in missing:
-        missing = [writing]
+    missing = may.missing(bits, thread=kind in THREADS)
     if missing:
         yield _lacks(place, missing, guild)
         return
