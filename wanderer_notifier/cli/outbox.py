@@ -113,7 +113,7 @@ def described(row: Row) -> JsonObject:
         "reason": row.reason,
         "received_at": row.received_at,
         "begun_at": row.begun_at,
-        "next_at": row.next_at if row.state == "queued" else None,
+        "next_at": row.next_at if row.state == "queued" and row.next_at > row.received_at else None,
         "done_at": row.done_at,
         "expires_at": row.expires_at,
         "message_id": row.message_id,

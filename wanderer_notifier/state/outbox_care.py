@@ -67,7 +67,7 @@ def revive(conn: sqlite3.Connection, row_id: int, expires_at: datetime) -> bool:
     """Queue a dead row again, to be sent before *expires_at*; False when it is not dead."""
     found = conn.execute(
         """
-        UPDATE outbox SET state = 'queued', next_at = 0, expires_at = ?, done_at = NULL, told = 0
+        UPDATE outbox SET state = 'queued', next_at = 0, expires_at = ?, done_at = NULL, told = 0, reason = NULL
         WHERE id = ? AND state = 'dead'
         """,
         (expires_at.timestamp(), row_id),
