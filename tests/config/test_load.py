@@ -182,10 +182,19 @@ def test_no_name_has_two_meanings() -> None:
     assert not [name for name in names if retired.passed_over(name)]
 
 
-def test_a_list_of_maps_from_the_server_is_not_followed_yet_and_says_so() -> None:
-    loaded = settings(PLUGIN_NOTIFIER_API_KEY="test-plugin")
+def test_with_a_list_of_maps_from_the_server_neither_map_nor_channel_is_required() -> None:
+    needed = {name: value for name, value in MINIMAL.items() if name not in ("MAP_NAME", "DISCORD_CHANNEL_ID")}
+    loaded = load(needed | {"PLUGIN_NOTIFIER_API_KEY": "test-plugin"}, cwd=Path("/srv"))
+    assert (loaded.rules.maps, loaded.map.slug, loaded.discord.channels.primary) == ((), None, None)
+    with pytest.raises(ConfigError) as caught:
+        load(needed, cwd=Path("/srv"))
+    assert {problem.name for problem in caught.value.problems} == {"MAP_NAME", "DISCORD_CHANNEL_ID"}
+
+
+def test_the_key_for_a_list_of_maps_keeps_the_map_of_the_environment_to_fall_back_on() -> None:
+    loaded = settings(PLUGIN_NOTIFIER_API_KEY="test-plugin", PLUGIN_CONFIG_CACHE_SECRETS="yes")
     assert [one.slug for one in loaded.rules.maps] == [loaded.map.slug]
-    assert any(text.startswith("PLUGIN_NOTIFIER_API_KEY has no effect yet") for text in loaded.warnings)
+    assert loaded.map.keep_tokens
 
 
 def test_defaults() -> None:

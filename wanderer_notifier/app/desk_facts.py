@@ -48,7 +48,7 @@ class Facts:
 
     async def status(self, asked: Asked) -> Result:
         """How the service is; the command itself is noted, since it counts among those that are told."""
-        settings, rules = self._settings, self._settings.rules
+        settings, rules = self._settings, self._helm.rules
         try:
             usage = await self._helm.note(self._notes.entry(asked, Result(text="")))
             received, notified = await self._store.read(_last_kills)

@@ -9,6 +9,7 @@ from wanderer_notifier import __version__
 from wanderer_notifier.app.upstreams import REDIRECTS
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.notable import Rule
+from wanderer_notifier.core.policy import Rules
 from wanderer_notifier.delivery.compose import Composer
 from wanderer_notifier.delivery.edits import Edited
 from wanderer_notifier.feeds.bodies import Bodies
@@ -30,14 +31,15 @@ CONNECT_S = 5.0  # operations.md OPS-100
 class Enrichment:
     """Builds the parts; `run` must be running while messages are composed.
 
-    *maps* and *kills* are the clients of the map server and of the kill service; *about* is where to find us, for
-    ESI's operators (operations.md OPS-103).
+    *rules* gives those in force, for what a map wants to see; *maps* and *kills* are the clients of the map server and
+    of the kill service; *about* is where to find us, for ESI's operators (operations.md OPS-103).
     """
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
+        rules: Callable[[], Rules],
         *,
         dial: Dial,
         maps: Upstream,
@@ -66,7 +68,8 @@ class Enrichment:
         self.bodies = Bodies(store, esi, now=now, roll=roll)
         systems = Systems(store, maps=maps, kills=kills, now=now)
         loot: Loot | None = None
-        if settings.notable.enabled and settings.janice.token is not None:
+        wanted = settings.notable.enabled or settings.map.plugin_key is not None  # then each map says so itself
+        if wanted and settings.janice.token is not None:
             janice_api = Upstream(
                 "janice",
                 settings.janice.url,
@@ -85,6 +88,7 @@ class Enrichment:
             static=systems.static,
             recent=systems.recent,
             loot=loot.lines if loot is not None else None,
+            wants_loot=lambda slug: any(one.notable_items for one in rules().maps if one.slug == slug),
             now=now,
         )
         self._metrics = metrics

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import trio
 
+from wanderer_notifier.app.registry import Registry
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.presence import presence
@@ -42,6 +43,7 @@ class LiveDiscord:
     def __init__(
         self,
         settings: Settings,
+        registry: Registry,
         store: Store,
         rest: DiscordRest,
         *,
@@ -55,12 +57,14 @@ class LiveDiscord:
     ) -> None:
         self._health, self._known, self._roll = health, known, roll
         self._guild = settings.discord.guild_id
-        self._slugs = tuple(one.slug for one in settings.rules.maps if one.voice_mentions)
-        self._voice = VoiceMap(frozenset({self._guild} if self._guild and self._slugs else ()))
+        self._registry = registry
+        voice = registry.listed or any(one.rules.voice_mentions for one in registry.maps)
+        watched = frozenset({self._guild} if self._guild and voice else ())
+        self._voice = VoiceMap(None if registry.listed else watched)  # a list may name any guild at any time
         token = settings.discord.token.reveal()
         self._identity = Identity(
             token=token,
-            intents=GUILDS | (GUILD_VOICE_STATES if self._slugs else 0),
+            intents=GUILDS | (GUILD_VOICE_STATES if voice else 0),
             properties={"os": sys.platform, "browser": NAME, "device": NAME},
         )
         self._out, self.events = trio.open_memory_channel[GatewayEvent](EVENTS)
@@ -95,8 +99,11 @@ class LiveDiscord:
 
     def listening(self) -> Mapping[str, tuple[str, ...]]:
         """Who may be pinged for a map, by its slug: those in voice, in none while that is not known."""
-        users = self._voice.listening(self._guild) or ()
-        return dict.fromkeys(self._slugs, users)
+        return {
+            one.slug: self._voice.listening(one.guild_id or self._guild) or ()
+            for one in self._registry.maps
+            if one.rules.voice_mentions
+        }
 
     def _ready(self, bot: Bot) -> None:
         self._bot = bot.user_id

@@ -110,6 +110,11 @@ class Helm:
         self.rules = steering.merged(self._base)
         self.steering.set(steering)
 
+    def follow(self, base: Rules) -> None:
+        """Steer these rules from now on."""
+        self._base = base
+        self._use(self.steering.value)
+
     # --- tasks --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

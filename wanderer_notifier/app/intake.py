@@ -11,9 +11,10 @@ from typing import Any
 import trio
 
 from wanderer_notifier.app.helm import Helm
+from wanderer_notifier.app.registry import Registry
 from wanderer_notifier.app.upstreams import Upstreams
 from wanderer_notifier.config.settings import Settings
-from wanderer_notifier.core.events import Arrival
+from wanderer_notifier.core.events import Arrival, MapLeft
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.pipeline import cursor_name
 from wanderer_notifier.feeds.kill_audience import AudienceName
@@ -21,6 +22,7 @@ from wanderer_notifier.feeds.kill_rest import KillRest
 from wanderer_notifier.feeds.kills import follow_kills
 from wanderer_notifier.feeds.maps import MapSource, follow_map
 from wanderer_notifier.net.dial import Dial
+from wanderer_notifier.runtime.following import follow_set
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.watch import Watch
@@ -40,6 +42,7 @@ class Intake:
         settings: Settings,
         store: Store,
         helm: Helm,
+        registry: Registry,
         known: Watch[Tracking],
         upstreams: Upstreams,
         *,
@@ -50,27 +53,28 @@ class Intake:
         roll: Callable[[], float],
     ) -> None:
         self._settings, self._store, self._helm, self._known = settings, store, helm, known
+        self._registry = registry
         self._maps, self._kill_rest = upstreams.maps, KillRest(upstreams.kills)
         self._dial, self._health, self._metrics, self._now, self._roll = dial, health, metrics, now, roll
-        self._slugs = tuple(one.slug for one in settings.rules.maps)
         self._systems: Watch[frozenset[int]] = Watch(frozenset())
         self._characters: Watch[frozenset[int]] = Watch(frozenset())
-        for slug in self._slugs:  # the probes name it before it has done anything
-            health.component(f"map_data:{slug}")
-            health.component(f"map_stream:{slug}")
+        for slug in registry.slugs.value:  # the probes name it before it has done anything
+            self._declare(slug)
 
     def load(self, conn: sqlite3.Connection, first_start: datetime) -> None:
         """Take up what an earlier process left; raises `sqlite3.Error`."""
         self._first_start = first_start
         stored = memory.load_tracking(conn).maps
-        self._known.set(Tracking(maps={slug: state for slug, state in stored.items() if slug in self._slugs}))
+        # The server's list may still bring a map back that is stored; what it does not name leaves when it is settled.
+        slugs = self._registry.slugs.value | (stored.keys() if self._registry.listed else frozenset())
+        self._known.set(Tracking(maps={slug: state for slug, state in stored.items() if slug in slugs}))
         self._publish()
-        self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in self._slugs}
+        self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in slugs}
         self._marks = complete_until(conn)
         # A list without a stream is as good as a sign of life: nothing was missing when it had been read.
         self._last_heard = {
             slug: max(filter(None, (memory.last_heard(conn, slug), self._read_at(slug))), default=None)
-            for slug in self._slugs
+            for slug in slugs
         }
 
     def kills_shunned(self) -> bool:
@@ -82,8 +86,7 @@ class Intake:
         audiences: dict[AudienceName, Watch[frozenset[int]]]
         audiences = {"systems": self._systems, "characters": self._characters}
         async with trio.open_nursery() as feeds:
-            for slug in self._slugs:
-                feeds.start_soon(self._follow_map, slug, arrivals, cursor, name=f"map {slug}")
+            feeds.start_soon(self._follow_maps, arrivals, cursor, name="maps")
             for audience, wanted in audiences.items():
                 feeds.start_soon(self._follow_kills, audience, wanted, arrivals, name=f"kill feed: {audience}")
 
@@ -108,6 +111,32 @@ class Intake:
     def _read_at(self, slug: str) -> datetime | None:
         state = self._known.value.maps.get(slug)
         return state.loaded_at if state else None
+
+    async def _follow_maps(
+        self, arrivals: trio.MemorySendChannel[Arrival], cursor: Callable[[str], str | None]
+    ) -> None:
+        """One follower for each map that is wanted; maps come and go without the others noticing."""
+
+        async def follow(slug: str) -> None:
+            self._declare(slug)
+            await self._follow_map(slug, arrivals, cursor)
+
+        async def leave(slug: str) -> None:
+            self._last_heard.pop(slug, None)
+            parts = (f"map_data:{slug}", f"map_stream:{slug}")
+            for part in parts:
+                self._health.forget(part)
+            await arrivals.send(MapLeft(slug=slug, received_at=self._now()))
+            self._metrics.map_left(slug, parts)
+
+        await self._registry.ready()
+        for slug in sorted(self._known.value.maps.keys() - self._registry.slugs.value):
+            await leave(slug)
+        await follow_set(self._registry.slugs, follow, left=leave, name="map {}".format)
+
+    def _declare(self, slug: str) -> None:
+        self._health.component(f"map_data:{slug}")
+        self._health.component(f"map_stream:{slug}")
 
     async def _follow_map(
         self, slug: str, arrivals: trio.MemorySendChannel[Arrival], cursor: Callable[[str], str | None]

@@ -21,6 +21,8 @@ from wanderer_notifier.app.status import Place, tell_status
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival
 from wanderer_notifier.delivery.replay import replay_asked
+from wanderer_notifier.runtime.following import follow_set
+from wanderer_notifier.runtime.logs import Redactor
 from wanderer_notifier.runtime.supervise import BudgetSpent, run_essential
 from wanderer_notifier.state import outbox
 from wanderer_notifier.state.store import Store, StoreError
@@ -35,10 +37,10 @@ class Life:
     """Runs the parts once; *redact* takes the secrets out of what pages show, setting *stop* asks for the end."""
 
     def __init__(
-        self, settings: Settings, seams: Seams, store: Store, redact: Callable[[str], str], stop: trio.Event | None
+        self, settings: Settings, seams: Seams, store: Store, redact: Redactor, stop: trio.Event | None
     ) -> None:
         self._settings, self._seams, self._store, self._redact, self._stop = settings, seams, store, redact, stop
-        self._parts = Parts(settings, seams, store)
+        self._parts = Parts(settings, seams, store, learned=redact.learn)
         self._drained = trio.Event()
 
     async def run(self, task_status: trio.TaskStatus[int]) -> bool:
@@ -89,14 +91,15 @@ class Life:
             parts.now,
             parts.insight.keep,
         )
+        side.start_soon(parts.registry.ask, name="map list")
+        side.start_soon(parts.registry.follow, name="map rules")
         side.start_soon(parts.intake.follow_tracking, name="tracking")
         side.start_soon(parts.helm.run, name="steering")
         side.start_soon(tell_pulse, parts.insight, self._store, partial(parts.snapshot, parts.insight), name="pulse")
         side.start_soon(parts.enrichment.run)
         side.start_soon(parts.licence.run, name="licence")
         side.start_soon(self._tell_status)
-        slugs = [each.slug for each in self._settings.rules.maps]
-        side.start_soon(tell_landmarks, parts.known, slugs, parts.snapshot, name="landmarks")
+        side.start_soon(self._tell_landmarks, name="landmarks")
         side.start_soon(parts.alerts.run, name="alerts")
 
     async def _work(self, intake: trio.CancelScope, ending: Ending) -> None:
@@ -151,13 +154,23 @@ class Life:
         )
         return parts.vitals.port
 
+    async def _tell_landmarks(self) -> None:
+        parts = self._parts
+        await parts.registry.ready()
+        await tell_landmarks(parts.known, sorted(parts.registry.slugs.value), parts.snapshot)
+
     async def _tell_status(self) -> None:
-        settings, parts = self._settings, self._parts
-        channel, first = settings.discord.channels.resolve("status"), next(iter(settings.rules.maps), None)
-        if settings.status_messages and settings.schedulers and channel is not None:
-            slug = first.slug if first else ""
+        """To the channel of each map that wants status messages."""
+        parts = self._parts
+
+        async def tell(one: tuple[str, str]) -> None:
+            slug, channel = one
             place = Place(store=self._store, channel=channel, slug=slug, wake=parts.delivery.wake)
             await tell_status(place, parts.snapshot, parts.metrics, parts.licence.state)
+
+        if self._settings.schedulers:
+            await parts.registry.ready()
+            await follow_set(parts.registry.status, tell, name=lambda one: f"status: {one[0]}")
 
     async def _note_stopping(self, ending: Ending) -> None:
         await ending.asked.wait()

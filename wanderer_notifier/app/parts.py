@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 
@@ -19,6 +20,7 @@ from wanderer_notifier.app.housekeeping import note_start
 from wanderer_notifier.app.insight import Insight
 from wanderer_notifier.app.intake import Intake
 from wanderer_notifier.app.outcomes import Outcomes
+from wanderer_notifier.app.registry import Registry
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.snapshot import Vitals, gather
 from wanderer_notifier.app.upstreams import ABOUT, DISCORD_AGENT, Upstreams
@@ -44,9 +46,18 @@ DOUBT_S = 3600.0
 
 
 class Parts:
-    """Everything that one life of the service consists of; `load` must have been awaited before anything runs."""
+    """Everything that one life of the service consists of; `load` must have been awaited before anything runs.
 
-    def __init__(self, settings: Settings, seams: Seams, store: Store) -> None:
+    *learned* is told of secrets that only turn up while it runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        seams: Seams,
+        store: Store,
+        learned: Callable[[Iterable[str]], None] = lambda secrets: None,
+    ) -> None:
         self.settings, self.store, self.now = settings, store, seams.now
         roll, now = seams.dice.random, seams.now
         self.metrics = metrics = Metrics(seams.build.get("commit") or "unknown")
@@ -69,6 +80,18 @@ class Parts:
             run=seams.store_run,
             failed=metrics.persist_failed,
         )
+        self.registry = Registry(
+            settings,
+            store,
+            self.helm,
+            upstreams.plugin,
+            health=health,
+            roll=roll,
+            learned=learned,
+            changed=lambda brought: self.alerts.note(
+                "plugin_config", f"configuration changed by plugin API, {brought}"
+            ),
+        )
         self.licence = Licence(
             upstreams.licence,
             settings.license.key,
@@ -90,6 +113,7 @@ class Parts:
         )
         self.live = LiveDiscord(
             settings,
+            self.registry,
             store,
             self.rest,
             user_agent=DISCORD_AGENT,
@@ -103,6 +127,7 @@ class Parts:
         self.enrichment = Enrichment(
             settings,
             store,
+            lambda: self.helm.rules,
             dial=dial,
             maps=upstreams.maps,
             kills=upstreams.kills,
@@ -116,6 +141,7 @@ class Parts:
             settings,
             store,
             self.helm,
+            self.registry,
             self.known,
             upstreams,
             dial=dial,
@@ -204,6 +230,7 @@ class Parts:
         if doubt is not None:
             log.warning("storage_restored", looks_before_telling_until=doubt.isoformat())
         self.helm.load(conn)
+        self.registry.load(conn)
         self.intake.load(conn, self._first_start)
 
     def snapshot(self, insight: Insight | None = None) -> Snapshot:

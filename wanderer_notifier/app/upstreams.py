@@ -42,6 +42,20 @@ class Upstreams:
         self.discord = client("discord", discord.api_url, identify(discord.token.reveal(), __version__, ABOUT))
         self.maps = client("map", settings.map.url, ours | _bearer(settings.map.api_key.reveal()))
         self.kills = client("kills", settings.kills.rest_url, ours, total_s=30.0, redirects=REDIRECTS)
+        plugin = settings.map.plugin_key
+        self.plugin = (
+            Upstream(
+                "plugin",
+                settings.map.url,
+                dial=dial,
+                headers=ours | _bearer(plugin.reveal()),
+                connections=1,
+                max_body=4 * 2**20,
+                observe=metrics.http_done,
+            )
+            if plugin is not None
+            else None
+        )
         self.licence = Upstream(
             "license",
             licence.url,
@@ -53,8 +67,9 @@ class Upstreams:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for upstream in (self.licence, self.discord, self.maps, self.kills):
-            await upstream.aclose()
+        for upstream in (self.licence, self.discord, self.maps, self.kills, self.plugin):
+            if upstream is not None:
+                await upstream.aclose()
 
 
 def _bearer(token: str) -> dict[str, str]:

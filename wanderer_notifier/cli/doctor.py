@@ -21,7 +21,7 @@ from wanderer_notifier.core.findings import Finding, fail, ok, warn
 from wanderer_notifier.discord.doctor import Doctor, Wanted
 from wanderer_notifier.discord.doctor_channel import Place
 from wanderer_notifier.discord.rest import identify
-from wanderer_notifier.feeds import doctor_kills, doctor_map, doctor_services
+from wanderer_notifier.feeds import doctor_kills, doctor_map, doctor_services, plugin_maps
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.net.dial import Dial, tcp_dial
 from wanderer_notifier.runtime.logs import Redactor
@@ -83,8 +83,25 @@ async def examine(
     async def map_() -> list[Finding]:
         key = settings.map.api_key.reveal()
         api = upstream("map", settings.map.url, authorization=f"Bearer {key}")
-        found, ahead["the map server"] = await doctor_map.examine(api, settings.map.slug, now=now)
+        slugs, found = await listed()
+        for slug in slugs:
+            more, ahead["the map server"] = await doctor_map.examine(api, slug, now=now)
+            found += more
         return found
+
+    async def listed() -> tuple[Iterable[str], list[Finding]]:
+        """The maps that the server lists, or without such a list that of the environment."""
+        own, plugin = (settings.map.slug,) if settings.map.slug else (), settings.map.plugin_key
+        if plugin is None:
+            return own, []
+        api = upstream("plugin", settings.map.url, authorization=f"Bearer {plugin.reveal()}")
+        heard = await plugin_maps.ask(api, None, here_fallback=settings.here_fallback)
+        if not isinstance(heard, plugin_maps.Listed):
+            reason = heard.reason if isinstance(heard, plugin_maps.Unavailable) else "no list"
+            return own, [warn("map list", reason, "until then the last good list or MAP_NAME is followed")]
+        slugs = [one.slug for one in heard.found.maps]
+        odd = [warn("map list", words, "set it right in the map's settings") for words in heard.found.warnings]
+        return slugs, [ok("map list", f"{len(slugs)} maps: {', '.join(slugs)}"), *odd]
 
     async def kills() -> list[Finding]:
         api = upstream("kills", settings.kills.rest_url)

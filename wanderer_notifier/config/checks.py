@@ -13,8 +13,9 @@ _KEEPALIVES_MISSED = 4
 
 def check(reading: Reading) -> None:
     """Note a problem for what is missing and for what contradicts itself."""
+    listed = reading.is_set(v.PLUGIN_NOTIFIER_API_KEY)  # then map and channels come with the list (OPS-15)
     for variable in v.TABLE:
-        if variable.required:
+        if variable.required and not (listed and variable in (v.MAP_NAME, v.DISCORD_CHANNEL_ID)):
             reading.require(variable)
     if reading[v.DISCORD_COMMAND_SCOPE] == "guild" and not reading.is_set(v.DISCORD_GUILD_ID):
         reading.problems.append(
@@ -55,8 +56,16 @@ def advise(reading: Reading) -> None:
             "VOICE_PARTICIPANT_NOTIFICATIONS_ENABLED has no effect without DISCORD_GUILD_ID",
         ),
         (
-            reading.is_set(v.PLUGIN_NOTIFIER_API_KEY),
-            "PLUGIN_NOTIFIER_API_KEY has no effect yet: only the map of MAP_NAME is followed",
+            reading.is_set(v.PLUGIN_NOTIFIER_API_KEY) and not reading.is_set(v.MAP_NAME),
+            "MAP_NAME is not set: no map is followed until the server has listed one for PLUGIN_NOTIFIER_API_KEY",
+        ),
+        (
+            reading.is_set(v.PLUGIN_NOTIFIER_API_KEY) and not reading.is_set(v.DISCORD_CHANNEL_ID),
+            "DISCORD_CHANNEL_ID is not set: notes and alerts have no channel unless ALERT_CHANNEL_ID is set",
+        ),
+        (
+            reading.is_set(v.PLUGIN_NOTIFIER_API_KEY) and str(reading[v.MAP_URL]).startswith("http://"),
+            "MAP_URL is not https: the list of maps, which may hold bot tokens, travels unencrypted",
         ),
         (
             not reading.is_set(v.WEB_AUTH_TOKEN),

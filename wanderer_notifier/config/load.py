@@ -69,9 +69,10 @@ def _build(reading: Reading, cwd: Path) -> Settings:
         ),
         map=MapSettings(
             url=reading[v.MAP_URL],
-            slug=reading[v.MAP_NAME],
+            slug=reading[v.MAP_NAME] or None,
             api_key=reading[v.MAP_API_KEY],
             plugin_key=reading[v.PLUGIN_NOTIFIER_API_KEY],
+            keep_tokens=reading[v.PLUGIN_CONFIG_CACHE_SECRETS],
         ),
         kills=KillFeedSettings(websocket_url=reading[v.WEBSOCKET_URL], rest_url=reading[v.WANDERER_KILLS_URL]),
         license=LicenseSettings(
@@ -121,6 +122,7 @@ def _build(reading: Reading, cwd: Path) -> Settings:
         ready_feed_grace_s=reading[v.READY_FEED_GRACE_SECONDS],
         crash_loop_pause_s=reading[v.CRASH_LOOP_PAUSE_SECONDS],
         status_messages=reading[v.STATUS_MESSAGES_ENABLED],
+        here_fallback=reading[v.FALLBACK_TO_HERE_ENABLED],
         schedulers=reading[v.SCHEDULERS_ENABLED],
         telemetry_log=reading[v.TELEMETRY_LOGGING_ENABLED],
         system_tracking=reading[v.SYSTEM_TRACKING_ENABLED],
@@ -148,7 +150,7 @@ def _channels(reading: Reading) -> Channels:
 def _rules(reading: Reading, channels: Channels) -> Rules:
     system_ids, system_names = reading[v.SYSTEM_EXCLUDE_LIST]
     one = MapRules(
-        slug=reading[v.MAP_NAME],
+        slug=reading[v.MAP_NAME] or "",
         channels=channels,
         notifications_enabled=reading[v.NOTIFICATIONS_ENABLED],
         kill_notifications_enabled=reading[v.KILL_NOTIFICATIONS_ENABLED],
@@ -168,7 +170,7 @@ def _rules(reading: Reading, channels: Channels) -> Rules:
         notable_items=reading[v.NOTABLE_ITEMS_ENABLED],
     )
     return Rules(
-        maps=(one,),
+        maps=(one,) if one.slug else (),
         notifications_enabled=one.notifications_enabled,
         kill_notifications_enabled=one.kill_notifications_enabled,
         system_notifications_enabled=one.system_notifications_enabled,

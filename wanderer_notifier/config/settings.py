@@ -33,9 +33,12 @@ class MapSettings:
     """The map of the environment; *url* is scheme, host and port only, *slug* is not yet URL-encoded."""
 
     url: str
-    slug: str
+    slug: str | None
+    """None: the maps are those that the server lists for *plugin_key*."""
     api_key: Secret
     plugin_key: Secret | None
+    keep_tokens: bool
+    """Whether bot tokens that the server lists are kept in the database."""
 
 
 @frozen(kw_only=True)
@@ -133,6 +136,7 @@ class Settings:
     ready_feed_grace_s: float
     crash_loop_pause_s: float
     status_messages: bool
+    here_fallback: bool
     schedulers: bool
     telemetry_log: bool
     system_tracking: bool

@@ -91,7 +91,10 @@ DISCORD_API_URL = Variable(
 
 PLUGIN_NOTIFIER_API_KEY = Variable(
     "PLUGIN_NOTIFIER_API_KEY", MAP, maybe(kind.secret), "", "map.plugin_key",
-    "Key for the server's list of maps. No effect yet.")
+    "Key for the server's list of maps, asked for every 5 min; its maps replace `MAP_NAME`, channels and features.")
+PLUGIN_CONFIG_CACHE_SECRETS = Variable(
+    "PLUGIN_CONFIG_CACHE_SECRETS", MAP, kind.boolean, "false", "map.keep_tokens",
+    "Keep bot tokens of that list in the database, with the last good list.")
 
 WEBSOCKET_URL = Variable(
     "WEBSOCKET_URL", KILLS, addresses.kill_socket, "ws://host.docker.internal:4004", "kills.websocket_url",

@@ -181,7 +181,15 @@ class Replayed:
     arrival: KillArrived | MapEventArrived
 
 
-Arrival: TypeAlias = KillArrived | FeedHeard | MapLoaded | CharactersLoaded | MapEventArrived | Replayed
+@frozen(kw_only=True)
+class MapLeft:
+    """A map is followed no more; travels behind what its feed brought, so that nothing of it comes after."""
+
+    slug: str
+    received_at: datetime
+
+
+Arrival: TypeAlias = KillArrived | FeedHeard | MapLoaded | CharactersLoaded | MapEventArrived | MapLeft | Replayed
 
 
 # --- what the tracking state makes of map events (changes to decide on) ------------------------------------------

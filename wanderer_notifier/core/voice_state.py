@@ -29,9 +29,9 @@ class _Guild:
 
 
 class VoiceMap:
-    """What is known of the *watched* guilds; written by whoever reads the gateway."""
+    """What is known of the *watched* guilds (None: of all); written by whoever reads the gateway."""
 
-    def __init__(self, watched: frozenset[str]) -> None:
+    def __init__(self, watched: frozenset[str] | None) -> None:
         self.watched = watched
         self._guilds: dict[str, _Guild] = {}
         self.moves = 0
@@ -52,7 +52,7 @@ class VoiceMap:
             self.forget()
             return
         guild_id = data.get("id") if kind.startswith("GUILD_") else data.get("guild_id")
-        if not isinstance(guild_id, str) or guild_id not in self.watched:
+        if not isinstance(guild_id, str) or not self._watches(guild_id):
             return
         match kind:
             case "GUILD_CREATE":
@@ -102,7 +102,10 @@ class VoiceMap:
                 states=states,
                 bots=set(kept["bots"]),
             )
-        self._guilds = {guild_id: guild for guild_id, guild in guilds.items() if guild_id in self.watched}
+        self._guilds = {guild_id: guild for guild_id, guild in guilds.items() if self._watches(guild_id)}
+
+    def _watches(self, guild_id: str) -> bool:
+        return self.watched is None or guild_id in self.watched
 
     # --- how ---
 

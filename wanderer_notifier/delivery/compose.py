@@ -62,6 +62,7 @@ class Composer:
         static: tells what is known of a system; None: messages do without.
         recent: tells the last kills in a system; None: messages do without.
         loot: tells the notable items of a kill; None: the operator does not want them.
+        wants_loot: whether a map wants to see them, by its slug.
         now: the wall clock.
     """
 
@@ -72,9 +73,11 @@ class Composer:
         static: LookSystem[SystemStatic | None] | None = None,
         recent: LookSystem[tuple[Kill, ...]] | None = None,
         loot: LookLoot | None = None,
+        wants_loot: Callable[[str], bool] = lambda slug: True,
         now: Callable[[], datetime],
     ) -> None:
         self._names, self._static, self._recent, self._loot, self._now = names, static, recent, loot, now
+        self._wants_loot = wants_loot
 
     async def compose(self, row: Row, *, until: float) -> Look:
         """How *row* reads by *until* (Trio's clock) at the latest; not complete when more may be known later.
@@ -113,7 +116,7 @@ class Composer:
         async with trio.open_nursery() as nursery:
             if keys := wanted(subject, send.system_label):
                 nursery.start_soon(names, keys)
-            if isinstance(subject, Kill) and self._loot is not None and not plain:
+            if isinstance(subject, Kill) and self._loot is not None and not plain and self._wants_loot(row.slug):
                 nursery.start_soon(loot, self._loot, subject)
             if isinstance(subject, SystemAdded) and not plain:
                 if self._static is not None:

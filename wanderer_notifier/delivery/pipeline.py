@@ -123,6 +123,8 @@ class Pipeline:
         if done.repeated:
             self._metrics.map_events.labels(made.slug or "", self._event_kind(arrival, made), "repeated").inc()
             return
+        if made.left and made.slug is not None:
+            self._cursors.pop(made.slug, None)
         if made.known is not None:
             self._known.set(made.known)
         if made.slug is not None and made.cursor is not None:
@@ -158,7 +160,10 @@ class Pipeline:
         for claim in made.releases:
             outbox.release(conn, claim)
         queued = tuple(row for row in made.rows if outbox.enqueue(conn, row) is not None)
-        if made.slug is not None and made.known is not None:
+        if made.slug is not None and made.left:
+            memory.forget_map(conn, made.slug)
+            memory.forget_cursor(conn, cursor_name(made.slug))
+        elif made.slug is not None and made.known is not None:
             memory.save_tracking(conn, made.slug, made.known.maps[made.slug])
         if made.slug is not None and made.cursor is not None:
             memory.set_cursor(conn, cursor_name(made.slug), made.cursor)

@@ -23,6 +23,7 @@ from wanderer_notifier.core.events import (
     KillArrived,
     KillSource,
     MapEventArrived,
+    MapLeft,
     MapLoaded,
     Party,
     Replayed,
@@ -85,6 +86,8 @@ class Plan:
     """The new tracking state, if it changed; only the map *slug* differs."""
     cursor: str | None = None
     """The stream of *slug* is decided up to here."""
+    left: bool = False
+    """The map *slug* is followed no more: what is remembered of it goes."""
     heard: FeedHeard | None = None
     """How far a kill feed is known to be complete, once this plan is committed."""
     decision: Decision | None = None
@@ -136,6 +139,8 @@ def plan(
             state, changes = tracking.apply(known, arrival)
             made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start, voice)
             return evolve(made, known=state if state != known else None)
+        case MapLeft():
+            return _plan_farewell(arrival.slug, known)
         case FeedHeard():
             return Plan(heard=arrival)
         case Replayed():
@@ -153,7 +158,7 @@ def park(arrival: Arrival, error: str) -> Plan:
         case MapEventArrived(slug=slug, event_id=event_id, data=data):
             kept = Parked("map_event", data, error, context_of(arrival))
             return Plan(parked=kept, slug=slug, cursor=event_id, event="malformed")
-        case MapLoaded() | CharactersLoaded():
+        case MapLoaded() | CharactersLoaded() | MapLeft():
             return Plan(parked=Parked("map_list", repr(arrival), error))
         case FeedHeard():
             return Plan(parked=Parked("feed", repr(arrival), error))
@@ -227,6 +232,15 @@ def _plan_event(
     state, changes = tracking.apply(known, event)
     made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start, voice)
     return evolve(made, known=state if state != known else None, cursor=arrival.event_id, event="ok")
+
+
+def _plan_farewell(slug: str, known: Tracking) -> Plan:
+    """Should the map come back, its first lists are silent and what appears after them is news again."""
+    state = known.maps.get(slug)
+    systems = tuple(system_claim(slug, number) for number in (state.systems if state else ()))
+    pilots = tuple(character_claim(slug, number) for number in (state.characters if state else ()))
+    rest = {other: kept for other, kept in known.maps.items() if other != slug}
+    return Plan(slug=slug, known=evolve(known, maps=rest), releases=systems + pilots, left=True)
 
 
 def _plan_changes(

@@ -26,7 +26,8 @@ class SessionMemory:
 
     def __init__(self, ties: Ties, intents: int) -> None:
         self._ties = ties
-        self._purpose = f"{intents} {' '.join(sorted(ties.voice.watched))}"
+        watched = ties.voice.watched
+        self._purpose = f"{intents} {'*' if watched is None else ' '.join(sorted(watched))}"
         self._changed, self._urgent = trio.Event(), trio.Event()
 
     async def recall(self) -> Resumable | None:

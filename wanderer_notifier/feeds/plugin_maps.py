@@ -21,7 +21,7 @@ from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state.plugin import keep_list, kept_list
 from wanderer_notifier.state.store import Store, StoreError
 
-log = structlog.get_logger("plugin")
+log = structlog.get_logger("config")
 
 PATH = "/api/plugins/notifier/config"
 EVERY_S = 300.0

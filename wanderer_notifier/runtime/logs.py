@@ -46,6 +46,11 @@ class Redactor:
         # Longest first, so that a secret containing another is masked whole; a two-letter "secret" would eat the log.
         self._secrets = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
 
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Mask these from now on as well."""
+        more = {secret for secret in secrets if len(secret) >= 4}
+        self._secrets = sorted(more.union(self._secrets), key=len, reverse=True)
+
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, MASK)

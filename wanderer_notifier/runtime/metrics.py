@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -235,6 +236,16 @@ class Metrics:
         self.component_up.labels(view.name).set(view.state in ("ok", "disabled"))
         for state in STATES:
             self.component_state.labels(view.name, state).set(view.state == state)
+
+    def map_left(self, slug: str, components: Iterable[str]) -> None:
+        """Show no figures any more of a map that is not followed, nor of its *components*."""
+        for name in components:
+            self.component_up.remove(name)
+            for state in STATES:
+                self.component_state.remove(name, state)
+            self._reconnects.pop(name, None)
+        for gauge in (self.tracked_systems, self.tracked_characters):
+            gauge.remove(slug)
 
     def persist_failed(self, file: str) -> None:
         """Count a write to *file* that failed."""

@@ -60,6 +60,11 @@ def get_cursor(conn: sqlite3.Connection, name: str) -> str | None:
     return None if found is None else str(found[0])
 
 
+def forget_cursor(conn: sqlite3.Connection, name: str) -> None:
+    """The feed *name* begins anew, if ever."""
+    conn.execute("DELETE FROM cursor WHERE name = ?", (name,))
+
+
 # --- tracking -----------------------------------------------------------------------------------------------------
 
 
