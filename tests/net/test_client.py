@@ -406,3 +406,37 @@ async def test_the_pool_survives_cancelled_calls(peer: Peer, autojump_clock: tri
                     nursery.start_soon(client.request, "GET", "/slow")
     assert (await client.request("GET", "/fast")).status == 200
     await client.aclose()
+
+
+async def test_a_peer_that_is_down_for_ten_minutes_gets_new_connections(
+    peer: Peer, autojump_clock: trio.testing.MockClock
+) -> None:
+    """operations.md OPS-48."""
+    healed: list[str] = []
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(slams), healed=healed.append)
+    for _ in range(22):
+        with pytest.raises(Interrupted):
+            await client.request("GET", "/")
+        await trio.sleep(60)
+    assert healed == ["new_connection_pool"] * 2
+    await client.aclose()
+
+
+async def test_a_stream_that_works_is_not_cut_for_calls_that_do_not(
+    peer: Peer, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def opens_one_stream(stream: trio.abc.Stream) -> None:
+        head = await read_head(stream)
+        if b"GET /events" in head:
+            await stream.send_all(b"HTTP/1.1 200 OK\r\n\r\n")
+            await trio.sleep_forever()
+
+    healed: list[str] = []
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(opens_one_stream), healed=healed.append)
+    async with client.stream("/events", read_s=10_000):
+        for _ in range(15):
+            with pytest.raises(Interrupted):
+                await client.request("GET", "/")
+            await trio.sleep(60)
+    assert healed == []
+    await client.aclose()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -11,11 +10,13 @@ from typing import Any, TypeAlias
 import httpx
 import structlog
 import trio
+from attrs import define
 
 from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.net.answers import Answer, Chunks, StreamAnswer, interrupted, lower, retry_after
 from wanderer_notifier.net.dial import Dial, default_tls
 from wanderer_notifier.net.errors import BadStatus, Interrupted, NetError, NotReached, Silent, TooLarge
+from wanderer_notifier.net.outgoing import Params, body_of, given, watch_sending
 from wanderer_notifier.net.redirects import onward
 from wanderer_notifier.net.transport import Transport
 
@@ -25,6 +26,7 @@ __all__ = [
     "Interrupted",
     "NetError",
     "NotReached",
+    "Params",
     "StreamAnswer",
     "TooLarge",
     "Upstream",
@@ -33,12 +35,20 @@ __all__ = [
 
 log = structlog.get_logger("http")
 
-Params: TypeAlias = Mapping[str, str | int | bool | None]
 Observe: TypeAlias = Callable[[str, str, "int | str", float], None]
 """(service, method, status or how it failed, seconds), once per attempt."""
 
+DOWN_S = 600.0
+"""A peer with which no call came through for so long gets new connections (operations.md OPS-48)."""
 LONGEST_WAIT_S = 30.0
 """A `Retry-After` beyond this is the caller's to wait for, not a read's."""
+
+
+@define
+class _Seen:
+    """How an attempt went."""
+
+    status: int | str = "cancelled"
 
 
 class Upstream:
@@ -66,12 +76,15 @@ class Upstream:
         redirects: int = 0,
         observe: Observe | None = None,
         retried: Callable[[str], None] = lambda name: None,
+        healed: Callable[[str], None] = lambda action: None,
         roll: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.name = name
         self._total_s, self._max_body = total_s, max_body
         self._observe, self._roll = observe or (lambda *_: None), roll
-        self._connect_s, self._read_s, self._retried = connect_s, read_s, retried
+        self._connect_s, self._read_s, self._retried, self._healed = connect_s, read_s, retried, healed
+        self._down_since: float | None = None
+        self._streams = 0
         self._redirects, self._moved = redirects, set[str]()
         if tls is None and (base_url.startswith("https") or redirects):
             tls = default_tls()
@@ -102,31 +115,14 @@ class Upstream:
 
         Raises `NotReached` (certainly not sent), `Interrupted` (outcome unknown) or `TooLarge`.
         """
-        content, own = _body(json, text)
+        content, own = body_of(json, text)
         own.update(headers or {})
-        request = self._client.build_request(method, path, params=_given(params), content=content, headers=own)
-        began, limit_s = trio.current_time(), total_s if total_s is not None else self._total_s
-        sending = _watch_sending(request)
-        seen: int | str = "cancelled"
-        try:
+        request = self._client.build_request(method, path, params=given(params), content=content, headers=own)
+        limit_s = self._total_s if total_s is None else total_s
+        async with self._attempt(request, limit_s) as seen:
             with trio.fail_after(limit_s):
                 answer = await self._read(request)
-            seen = answer.status
-        except trio.TooSlowError:
-            seen = "interrupted" if sending() else "not_reached"
-            kind = Silent if sending() else NotReached
-            raise kind(f"{self.name}: no answer to {method} within {limit_s:g} s") from None
-        except NotReached as error:
-            seen = "not_reached"
-            raise NotReached(f"{self.name}: {error}") from error
-        except TooLarge:
-            seen = "too_large"
-            raise
-        except (Interrupted, httpx.HTTPError) as error:
-            seen = "interrupted"
-            raise interrupted(self.name, error) from error
-        finally:
-            self._observe(self.name, method, seen, trio.current_time() - began)
+            seen.status = answer.status
         return answer
 
     @asynccontextmanager
@@ -145,30 +141,17 @@ class Upstream:
         """
         timeout = httpx.Timeout(self._connect_s, read=self._read_s if read_s is None else read_s)
         request = self._client.build_request(
-            "GET", path, params=_given(params), headers=httpx.Headers(headers or {}), timeout=timeout
+            "GET", path, params=given(params), headers=httpx.Headers(headers or {}), timeout=timeout
         )
-        began = trio.current_time()
-        sending = _watch_sending(request)
-        seen: int | str = "cancelled"
-        try:
+        async with self._attempt(request, open_s) as seen:
             with trio.fail_after(open_s):
                 response = await self._client.send(request, stream=True)
-            seen = response.status_code
-        except trio.TooSlowError:
-            seen = "interrupted" if sending() else "not_reached"
-            kind = Interrupted if sending() else NotReached
-            raise kind(f"{self.name}: no answer within {open_s:g} s") from None
-        except NotReached as error:
-            seen = "not_reached"
-            raise NotReached(f"{self.name}: {error}") from error
-        except Interrupted as error:
-            seen = "interrupted"
-            raise interrupted(self.name, error) from error
-        finally:
-            self._observe(self.name, "GET", seen, trio.current_time() - began)
+            seen.status = response.status_code
+        self._streams += 1
         try:
             yield StreamAnswer(response.status_code, lower(response), Chunks(self.name, response))
         finally:
+            self._streams -= 1
             with trio.CancelScope(shield=True):  # closing never waits for the peer, see net.transport
                 await response.aclose()
 
@@ -205,6 +188,44 @@ class Upstream:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    @asynccontextmanager
+    async def _attempt(self, request: httpx.Request, limit_s: float) -> AsyncIterator[_Seen]:
+        """Around one attempt that ends within *limit_s*: errors in our own words, and everybody told how it went."""
+        await self._rebuild()
+        began, sending, seen = trio.current_time(), watch_sending(request), _Seen()
+        try:
+            yield seen
+        except trio.TooSlowError:
+            seen.status = "interrupted" if sending() else "not_reached"
+            kind = Silent if sending() else NotReached
+            raise kind(f"{self.name}: no answer to {request.method} within {limit_s:g} s") from None
+        except NotReached as error:
+            seen.status = "not_reached"
+            raise NotReached(f"{self.name}: {error}") from error
+        except TooLarge:
+            seen.status = "too_large"
+            raise
+        except (Interrupted, httpx.HTTPError) as error:
+            seen.status = "interrupted"
+            raise interrupted(self.name, error) from error
+        finally:
+            if seen.status in ("interrupted", "not_reached"):
+                self._down_since = began if self._down_since is None else self._down_since
+            elif seen.status != "cancelled":
+                self._down_since = None
+            self._observe(self.name, request.method, seen.status, trio.current_time() - began)
+
+    async def _rebuild(self) -> None:
+        """New connections for a peer that is down for long, unless a stream shows that the present ones work."""
+        now = trio.current_time()
+        if self._down_since is not None and now - self._down_since >= DOWN_S and not self._streams:
+            log.warning(
+                "upstream_down", service=self.name, action="new_connection_pool", down_s=round(now - self._down_since)
+            )
+            self._down_since = now
+            self._healed("new_connection_pool")
+            await self.renew()
 
     async def _read(self, request: httpx.Request) -> Answer:
         answer = await self._read_one(request)
@@ -244,29 +265,3 @@ class Upstream:
             body_excerpt=answer.body[:500].decode("utf-8", "replace"),
             retry_after=retry_after(answer.headers),
         )
-
-
-def _watch_sending(request: httpx.Request) -> Callable[[], bool]:
-    """Whether the first byte of *request* may have left, which decides between `NotReached` and `Interrupted`."""
-    started = False
-
-    async def trace(event: str, info: Any) -> None:
-        nonlocal started
-        started = started or event.endswith("send_request_headers.started")
-
-    request.extensions["trace"] = trace
-    return lambda: started
-
-
-def _body(value: Any, text: str | None) -> tuple[bytes | None, httpx.Headers]:
-    if text is not None:
-        return text.encode("utf-8", "replace"), httpx.Headers({"content-type": "text/plain"})
-    if value is None:
-        return None, httpx.Headers()
-    # ASCII-escaped: a lone surrogate out of someone's ship name then reaches the peer and does not raise here.
-    content = json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
-    return content, httpx.Headers({"content-type": "application/json"})
-
-
-def _given(params: Params | None) -> dict[str, str | int | bool] | None:
-    return None if params is None else {name: value for name, value in params.items() if value is not None}
