@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from wanderer_notifier.runtime.health import ComponentView, State
 from wanderer_notifier.runtime.readiness import Readiness, readiness
@@ -56,6 +57,25 @@ def test_one_loaded_map_suffices_for_the_data() -> None:
 def test_an_outage_shorter_than_the_grace_is_only_named() -> None:
     seen = judge(part("killmail_stream:systems", "degraded", for_s=100, reason="cut"))
     assert (seen.ready, seen.checks["killmail_stream"]) == (True, "degraded: cut, down 100s")
+
+
+@pytest.mark.parametrize(
+    ("state", "uptime_s", "words"),
+    [
+        ("degraded", 20, "starting: refused"),
+        ("degraded", 61, "failed: refused, down 1800s"),
+        ("failed", 20, "failed: refused, down 1800s"),
+    ],
+)
+def test_a_feed_that_never_worked_is_starting_for_a_minute(state: State, uptime_s: float, words: str) -> None:
+    feed = evolve(part("killmail_stream:systems", state, reason="refused"), last_ok_at=None, last_error_at=T0)
+    seen = readiness((feed,), grace_s=120, uptime_s=uptime_s, stopping=False)
+    assert (seen.ready, seen.checks["killmail_stream"], seen.settling) == (
+        False,
+        words,
+        state == "degraded" and uptime_s < 60,
+    )
+    assert seen.checks["external_services"] == ("starting" if seen.settling else "failed: killmail_stream")
 
 
 def test_asking_instead_of_listening_is_ready() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from wanderer_notifier.runtime.health import ComponentView
 
@@ -31,6 +31,8 @@ _CREDENTIALS = ("DISCORD_BOT_TOKEN", "MAP_API_KEY")
 
 _EXTERNAL = ("map_data", "map_stream", "killmail_stream", "discord_rest", "discord_gateway")
 
+_FEEDS = ("map_data", "map_stream", "killmail_stream", "discord_gateway")
+
 
 @frozen(kw_only=True)
 class Readiness:
@@ -53,6 +55,8 @@ def readiness(
     *grace_s* is how many seconds a feed that once worked may be down before it counts; *uptime_s* is the age of the
     process; *queue_full*: messages have to be dropped. A check without any component is `disabled` and never fails.
     """
+    if uptime_s < SETTLING_S:
+        parts = [_still_starting(part) for part in parts]
     checks = {
         name: _check(_members(parts, component), grace_s, _NEEDED.get(name, 1.0)) for name, component in CHECKS.items()
     }
@@ -66,12 +70,14 @@ def readiness(
     failing = [name for name, words in checks.items() if words.startswith(("failed", "starting"))]
     external = [name for name in failing if name in _EXTERNAL]
     checks["external_services"] = f"failed: {', '.join(external)}" if external else "ok"
+    if external and all(checks[name].startswith("starting") for name in external):
+        checks["external_services"] = "starting"
     checks["license"] = next((_unfailing(part) for part in parts if part.name == "license"), "disabled")
     if external:
         failing.append("external_services")
     if stopping:
         failing.append("stopping")
-    settling = uptime_s < SETTLING_S and any(words == "starting" for words in checks.values())
+    settling = uptime_s < SETTLING_S and any(words.startswith("starting") for words in checks.values())
     return Readiness(checks=checks, failing=tuple(failing), settling=settling)
 
 
@@ -83,6 +89,12 @@ def degraded(parts: Sequence[ComponentView]) -> tuple[str, ...]:
 def _polling(parts: Sequence[ComponentView]) -> bool:
     """Whether the kill service is asked for kills while its socket is down, and answers (operations.md 5.3)."""
     return any(part.name == "killmail_fallback" and part.state == "ok" for part in parts)
+
+
+def _still_starting(part: ComponentView) -> ComponentView:
+    """A feed that never worked is not down in the first minute, it has not come up yet."""
+    waits = part.state == "degraded" and not part.covered and part.last_ok_at is None
+    return evolve(part, state="starting") if waits and part.name.partition(":")[0] in _FEEDS else part
 
 
 def _unfailing(part: ComponentView) -> str:
@@ -120,7 +132,10 @@ def _worst(parts: Sequence[ComponentView], grace_s: float) -> str:
 
 
 def _words(part: ComponentView, grace_s: float) -> str:
-    if part.state in ("ok", "disabled", "starting"):
+    if part.state == "starting":
+        # Not yet tried, or, in the first minute, tried in vain: the reason stands there as well.
+        return f"starting: {part.reason}" if part.last_error_at is not None and part.reason else "starting"
+    if part.state in ("ok", "disabled"):
         return part.state
     if part.covered and part.state == "degraded":
         return f"degraded: {part.reason}"
