@@ -212,7 +212,9 @@ async def test_a_page_of_the_edge_stops_everything(autojump_clock: MockClock, pe
     assert await peer.rest.post(MAIN, kill_body()) == Limited(pytest.approx(600.05), "edge")  # type: ignore[arg-type]
     assert isinstance(await peer.rest.post(OTHER, kill_body()), Limited)
     assert len(peer.discord.journal) == 1
+    assert peer.rest.shut
     await trio.sleep(601)
+    assert not peer.rest.shut
     await peer.rest.post(MAIN, kill_body())
     assert len(peer.discord.messages(MAIN)) <= 1
     assert isinstance(await peer.rest.post(MAIN, kill_body()), Accepted)  # the first may meet a connection grown stale

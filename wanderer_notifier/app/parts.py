@@ -109,7 +109,7 @@ class Parts:
             roll=roll,
             now=now,
             limited=lambda scope: metrics.discord_429.labels(scope).inc(),
-            healed=lambda action: metrics.healed.labels(action).inc(),
+            healed=metrics.healed_by,
         )
         self.live = LiveDiscord(
             settings,
@@ -151,6 +151,7 @@ class Parts:
             roll=roll,
         )
         self.insight.circuits["esi"] = lambda: self.enrichment.esi.shut
+        self.insight.circuits["discord"] = lambda: self.rest.shut
         self.insight.circuits["kills"] = self.intake.kills_shunned
         self.delivery = Delivery(
             store,

@@ -34,6 +34,7 @@ class Upstreams:
                 redirects=redirects,
                 observe=metrics.http_done,
                 retried=metrics.http_again,
+                healed=metrics.healed_by,
                 roll=roll,
             )
 

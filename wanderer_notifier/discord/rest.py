@@ -81,6 +81,11 @@ class DiscordRest:
         self._lacks: dict[str, tuple[float, str | None]] = {}
         """By channel: when it was last found out what we lack there, and what."""
 
+    @property
+    def shut(self) -> bool:
+        """Whether nothing is sent for a while: the edge blocks us, or too much was refused."""
+        return self._calls.holder() in ("edge", "own")
+
     async def post(self, channel: str, body: JsonObject) -> Outcome:
         """One attempt to post *body*; ends within 30 s with what became of it, whatever happens on the way."""
         path, until = f"/channels/{channel}/messages", trio.current_time() + POST_S

@@ -251,6 +251,10 @@ class Metrics:
         """Count a write to *file* that failed."""
         self.persist_failures.labels(file).inc()
 
+    def healed_by(self, action: str) -> None:
+        """Count a measure against a peer that does not answer."""
+        self.healed.labels(action).inc()
+
     def http_again(self, service: str) -> None:
         """Count a request to an upstream that is made again."""
         self.http_retries.labels(service).inc()
