@@ -256,6 +256,23 @@ async def test_old_status_messages_are_missed_by_nobody(autojump_clock: MockCloc
         assert bench.results()["expired"] == 1
 
 
+async def test_a_dead_token_met_while_looking_stops_everything_too(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        bench.discord.fault(faults.status(502, effect=True), route=POST, times=8)
+        await bench.put(new(1))
+        await trio.sleep(80)
+        bench.discord.api.revoked = True
+        await trio.sleep(60)
+        assert bench.part.view().state == "failed"
+        asked = len(bench.discord.journal)
+        await bench.put(new(2, OTHER))
+        await trio.sleep(200)
+        assert len(bench.discord.journal) - asked <= 1
+        bench.discord.api.revoked = False
+        await bench.idle()
+        assert (bench.titles(), bench.titles(OTHER)) == (["Kill 1"], ["Kill 2"])
+
+
 async def test_a_row_that_grew_too_old_while_the_token_was_dead_is_not_sent(autojump_clock: MockClock) -> None:
     async with delivering() as bench:
         bench.discord.api.revoked = True

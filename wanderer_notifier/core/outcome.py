@@ -84,6 +84,8 @@ class CannotLook:
     reason: str
     forbidden: bool
     """True: permission is missing, asking again is useless. False: try later."""
+    unauthorized: bool = False
+    """Whether the token is dead: nothing can be asked until an operator changes it."""
 
 
 LookBack: TypeAlias = Found | Absent | CannotLook

@@ -61,8 +61,7 @@ class Settling:
             case ChannelClosed(reason):
                 await self._closed(row, reason, took_s)
             case Unauthorized(reason):
-                self._bench.unauthorized(reason)
-                await self._again(row, "unauthorized", reason, PROBE_S, took_s=took_s)
+                await self._unauthorized(row, reason, took_s)
 
     async def sent(self, row: Row, message_id: str, result: Result, took_s: float = 0.0) -> None:
         """The message stands in the channel; only one that was *sent* shows that the channel takes messages now."""
@@ -93,6 +92,9 @@ class Settling:
             case Found(message_id):
                 await self.sent(row, message_id, "found")
                 return False
+            case CannotLook(reason, unauthorized=True):
+                await self._unauthorized(row, reason)
+                return False
             case CannotLook(reason, forbidden=False):
                 await self._again(row, "cannot_look", reason, self._after_failure(reason))
                 return False
@@ -118,6 +120,10 @@ class Settling:
         why = f"asked to wait (limit: {reason})" if result == "limited" else reason
         await self._bench.record(partial(outbox.requeue, row_id=row.id, next_at=next_at, reason=why, unknown=unknown))
         self._bench.tell(row, result, reason, took_s=took_s)
+
+    async def _unauthorized(self, row: Row, reason: str, took_s: float = 0.0) -> None:
+        self._bench.unauthorized(reason)
+        await self._again(row, "unauthorized", reason, PROBE_S, took_s=took_s)
 
     def _after_failure(self, reason: str) -> float:
         self._bench.failed(reason)

@@ -128,7 +128,7 @@ class DiscordRest:
                     return Absent()
                 before = str(page[-1].get("id"))
         except DiscordError as error:
-            return CannotLook(str(error), forbidden=error.forbidden)
+            return CannotLook(str(error), forbidden=error.forbidden, unauthorized=error.unauthorized)
         return CannotLook(f"more than {PAGE * PAGES} newer messages in the channel", forbidden=True)
 
     async def me(self) -> str:
