@@ -34,8 +34,6 @@ async def open_site(
 ) -> int:
     """Listen and answer in *nursery* until *stop* is set; the port. Raises OSError when it cannot be had."""
     token = web.auth_token
-    if token is None:
-        log.warning("web_open", note="WEB_AUTH_TOKEN is not set: every page is readable by whoever reaches the port")
     sources = Sources(
         snapshot=snapshot,
         registry=metrics.registry,
