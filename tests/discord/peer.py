@@ -66,7 +66,7 @@ def make_rest(
     """A client as the service builds it."""
     upstream = Upstream("discord", base_url, dial=dial, headers=identify(token, "0.1", "https://test.invalid"))
     limits = Limits()
-    return upstream, DiscordRest(upstream, roll=lambda: 0.0, limiter=limits, now=now, **more), limits
+    return upstream, DiscordRest(upstream, limiter=limits, now=now, **more), limits
 
 
 @asynccontextmanager

@@ -106,7 +106,6 @@ class Parts:
         self.rich = RichLimit(self.licence.state, enforced=settings.license.enforcement == "documented")
         self.rest = DiscordRest(
             upstreams.discord,
-            roll=roll,
             now=now,
             limited=lambda scope: metrics.discord_429.labels(scope).inc(),
             healed=metrics.healed_by,

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from random import Random
 from typing import TypeVar
 
 import trio
@@ -101,7 +100,7 @@ class _Asking:
         self._upstream = Upstream(
             "discord", discord.api_url, dial=dial, headers=identify(discord.token.reveal(), __version__, ABOUT)
         )
-        self._rest = DiscordRest(self._upstream, roll=Random().random)
+        self._rest = DiscordRest(self._upstream)
         self._application, self._guild = discord.application_id or "", discord.guild_id
 
     async def __aenter__(self) -> _Asking:

@@ -68,7 +68,6 @@ class DiscordRest:
         self,
         upstream: Upstream,
         *,
-        roll: Callable[[], float],
         limiter: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         limited: Callable[[str], None] = lambda scope: None,

@@ -37,7 +37,7 @@ async def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     headers = {"Authorization": f"Bot {TOKEN}", "User-Agent": AGENT}
     upstream = Upstream("discord", f"{BASE}/api/v10", dial=tcp_dial(), headers=headers)
-    rest = DiscordRest(upstream, roll=random.random, limiter=Limits(), now=now)
+    rest = DiscordRest(upstream, limiter=Limits(), now=now)
     out, events = trio.open_memory_channel[GatewayEvent](64)
     voice = VoiceMap(frozenset({GUILD}))
     ties = Ties(
