@@ -34,3 +34,20 @@ def test_a_promised_metric_exists_with_its_labels(promised: str) -> None:
             collector for collector, names in metrics.registry._collector_to_names.items() if family.name in names
         }
         assert tuple(getattr(owner, "_labelnames", ())) == tuple(filter(None, labels.split(",")))
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        ("notifier_persist_failures_total", {"file": "notifier.db"}),
+        ("notifier_task_restarts_total", {"task": "pipeline"}),
+        ("notifier_delivery_dropped_total", {"reason": "expired"}),
+        ("notifier_parked_events_total", {"kind": "kill"}),
+        ("notifier_discord_429_total", {"scope": "global"}),
+    ],
+    ids=lambda sample: sample[0],
+)
+def test_what_alerts_watch_begins_at_zero_so_that_the_first_one_is_an_increase(
+    sample: tuple[str, dict[str, str]],
+) -> None:
+    assert Metrics().registry.get_sample_value(*sample) == 0

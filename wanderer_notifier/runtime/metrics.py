@@ -216,6 +216,22 @@ class Metrics:
             "notifier_gateway_identifies_left", "Sessions that Discord still lets us begin today.", registry=registry
         )
 
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Show the counters that alerts watch before anything was counted: a series whose first value is 1 has not
+        increased, as Prometheus sees it."""
+        for file in ("notifier.db", "persistent_values.bin", "command_log.bin"):
+            self.persist_failures.labels(file)
+        for task in ("delivery", "pipeline"):
+            self.task_restarts.labels(task)
+        for reason in ("expired", "rejected", "overflow"):
+            self.dropped.labels(reason)
+        for kind in ("kill", "map_event", "map_list", "feed"):
+            self.parked.labels(kind)
+        for scope in ("user", "shared", "global", "edge"):
+            self.discord_429.labels(scope)
+
     def licence_told(self, state: LicenceState) -> None:
         """Follow the state of the licence."""
         self.license_valid.set({"valid": 1.0, "invalid": 0.0, "unknown": math.nan}[state])
