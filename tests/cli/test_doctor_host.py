@@ -12,6 +12,7 @@ from wanderer_notifier.cli import doctor, doctor_host
 from wanderer_notifier.cli.doctor_host import MIB
 from wanderer_notifier.config.load import load
 from wanderer_notifier.core.findings import Finding
+from wanderer_notifier.state.legacy import EMPTY_LOG, EMPTY_VALUES
 from wanderer_notifier.state.store import Store
 
 
@@ -100,7 +101,7 @@ def test_a_folder_open_to_all_is_told(tmp_path: Path) -> None:
 
 
 def test_a_store_that_others_can_read_is_told(tmp_path: Path) -> None:
-    (tmp_path / "command_log.bin").touch()
+    (tmp_path / "command_log.bin").write_bytes(EMPTY_LOG)
     (tmp_path / "command_log.bin").chmod(0o640)
     tmp_path.chmod(0o710)
     (found,) = doctor_host.data_dir(tmp_path)
@@ -108,6 +109,21 @@ def test_a_store_that_others_can_read_is_told(tmp_path: Path) -> None:
     assert found.words == "command_log.bin can be read by others on this machine (mode 640)"
     tmp_path.chmod(0o700)
     assert levels(doctor_host.data_dir(tmp_path)) == ["ok"]
+
+
+def test_a_damaged_file_of_old_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "persistent_values.bin").write_bytes(EMPTY_VALUES)
+    (tmp_path / "command_log.bin").write_bytes(EMPTY_LOG)
+    for name in ("persistent_values.bin", "command_log.bin"):
+        (tmp_path / name).chmod(0o600)
+    assert levels(doctor_host.data_dir(tmp_path)) == ["ok"]
+    for spoilt in (b"", EMPTY_LOG[:-1], b"not a term", EMPTY_VALUES * 2):
+        (tmp_path / "command_log.bin").write_bytes(spoilt)
+        (found,) = doctor_host.data_dir(tmp_path)
+        assert (found.check, found.level) == ("old files", "warn")
+        assert found.words.startswith("command_log.bin cannot be read: ")
+        assert "restart the service" in found.fix
 
 
 def test_an_env_file_that_others_can_read_is_told(tmp_path: Path) -> None:

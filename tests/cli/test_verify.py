@@ -19,9 +19,9 @@ from trio.testing import MockClock
 from tests.cli.ran import MINIMAL, Ran, beside, runner
 from tests.service.harness import until
 from tests.service.test_run import ready_service, universe
-from wanderer_notifier.cli import verify, verify_checks, verify_host
-from wanderer_notifier.cli.verify import Target
+from wanderer_notifier.cli import verify_checks, verify_host, verify_service
 from wanderer_notifier.cli.verify_checks import Check
+from wanderer_notifier.cli.verify_service import Target
 from wanderer_notifier.config.load import load
 from wanderer_notifier.net.question import Reply
 from wanderer_notifier.sim.http import Exchange, serve_stream
@@ -87,7 +87,7 @@ async def checked(service: FakeService, target: Target = TARGET) -> list[Check]:
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery)
         network.attach("service.sim", 80, partial(serve_stream, handler=service.handle))
-        found = await verify.service(target, dial=network.dial)
+        found = await verify_service.service(target, dial=network.dial)
         nursery.cancel_scope.cancel()
     return found
 
@@ -187,7 +187,7 @@ async def test_a_service_that_just_starts_is_waited_for(autojump_clock: MockCloc
 async def test_a_service_that_is_not_there_is_one_failure_with_the_reason(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery)
-        (check,) = await verify.service(evolve(TARGET, retries=2), dial=network.dial)
+        (check,) = await verify_service.service(evolve(TARGET, retries=2), dial=network.dial)
         nursery.cancel_scope.cancel()
     assert (check.name, check.level) == ("health", "fail")
     assert check.words.startswith("no answer: ")

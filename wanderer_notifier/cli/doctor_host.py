@@ -6,13 +6,15 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
 from wanderer_notifier.config.sources import exposure
 from wanderer_notifier.core.findings import Finding, fail, ok, warn
 from wanderer_notifier.state import memory
+from wanderer_notifier.state.legacy import LOG, VALUES
+from wanderer_notifier.state.legacy_terms import read_log, read_values
 from wanderer_notifier.state.store import StoreError
 from wanderer_notifier.state.visit import NoDatabase, looking
 
@@ -116,7 +118,7 @@ def data_dir(place: Path) -> list[Finding]:
     if not found and exposed and owner.st_mode & (stat.S_IXGRP | stat.S_IXOTH):
         found.append(warn(check, exposed[0], f"chmod -R go= {place}"))
     if not unwritable:
-        found += _database(file)
+        found += [*_database(file), *_mirror(place)]
     return found or [ok(check, f"{place} can be written by {who}")]
 
 
@@ -132,6 +134,22 @@ def _absent(place: Path, who: str) -> Finding:
         f"{place} does not exist and {who} cannot make it in {above}" if not place.exists() else f"{place} is no folder"
     )
     return fail("data directory", words, "create it and give it to the user of the service, or set DATA_DIR")
+
+
+def _mirror(place: Path) -> list[Finding]:
+    """The files in the form of the former program, which backups of old take along."""
+    readers: tuple[tuple[str, Callable[[bytes], object]], ...] = ((VALUES, read_values), (LOG, read_log))
+    found = []
+    for name, read in readers:
+        try:
+            read((place / name).read_bytes())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            words = f"{name} cannot be read: {getattr(error, 'strerror', None) or error}"
+            fix = "restart the service: it sets the file aside and writes it anew from the database"
+            found.append(warn("old files", words, fix))
+    return found
 
 
 def _database(file: Path) -> list[Finding]:

@@ -9,46 +9,31 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import trio
-from attrs import frozen
 
-from wanderer_notifier.cli import doctor, verify_alert, verify_checklist, verify_checks, verify_host
+from wanderer_notifier import __version__
+from wanderer_notifier.cli import doctor, verify_alert, verify_checklist, verify_host, verify_service
 from wanderer_notifier.cli.terminal import safe
 from wanderer_notifier.cli.verify_checks import FEEDS, SMOKE, Check, Level
+from wanderer_notifier.cli.verify_service import Target
 from wanderer_notifier.config.load import ConfigError, load
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.findings import Finding
-from wanderer_notifier.net.client import NetError, Upstream
-from wanderer_notifier.net.dial import Dial, tcp_dial
-from wanderer_notifier.net.question import Reply
+from wanderer_notifier.net.dial import tcp_dial
 from wanderer_notifier.runtime.logs import Redactor
 
 EX_USAGE, EX_WARNINGS = 2, 3
-TRY_S = 10.0
-"""One try of a retried request takes no longer, whatever TIMEOUT says."""
 LAMPS: Mapping[Level, str] = {"pass": "[SUCCESS]", "warn": "[WARNING]", "fail": "[ERROR]", "skip": "[INFO]"}
 LEVELS: Mapping[str, Level] = {"ok": "pass", "warn": "warn", "fail": "fail"}
 ENV_FIX = "ENV_FILE=/path/to/env names the file"
 GROUPS = {"This machine": "Persistence"}
 """Group of `doctor` -> section here; the others are external services."""
-
-
-@frozen(kw_only=True)
-class Target:
-    """Where the service answers, and with how much patience it is asked; all in seconds."""
-
-    url: str
-    token: str | None
-    timeout_s: float
-    retries: int
-    retry_delay_s: float
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -97,14 +82,16 @@ async def _all(
             found.append(check)
             show(check)
 
-    note(configuration)
-    told = await service(target, dial=dial, quick=arguments.quick)
+    here = f"wanderer-notifier {__version__}; curl and jq are not needed"
+    note([Check(section="Verifying Prerequisites", name="program", level="pass", words=here), *configuration])
+    told = await verify_service.service(target, dial=dial, quick=arguments.quick)
     probes = [check for check in told if check.section not in (SMOKE, FEEDS)]
     note(probes)
     note(verify_host.container(settings.data_dir if settings else None))
     note(told[len(probes) :])
     if arguments.checklist:
-        note(await _for_the_checklist(target, settings, dial=dial))
+        note(verify_checklist.variables(settings) if settings else ())
+        note(await verify_service.for_the_checklist(target, dial=dial))
     if settings is None and arguments.fire_test_alert:
         note(
             [
@@ -125,70 +112,6 @@ async def _all(
     if arguments.fire_test_alert:
         note(await verify_alert.fire(settings, dial=dial, now=lambda: datetime.now(UTC), about=doctor.ABOUT))
     return found
-
-
-async def _for_the_checklist(target: Target, settings: Settings | None, *, dial: Dial) -> list[Check]:
-    """What only the checklist asks about."""
-    found = verify_checklist.variables(settings) if settings else []
-    async with _asking(target, dial) as (api, path):
-        ask = partial(_ask, api, limit_s=target.timeout_s)
-        base = path.rpartition("/")[0].removesuffix("/api")
-        info, metrics = await ask("GET", f"{base}/api/system/info"), await ask("GET", f"{base}/metrics")
-    return [*found, *verify_checklist.service(info, metrics)]
-
-
-async def service(target: Target, *, dial: Dial, quick: bool = False) -> list[Check]:
-    """Ask the running service everything it answers; a service that does not answer at all is asked no further."""
-    async with _asking(target, dial) as (api, path):
-        reply = await _patiently(api, path, target)
-        found = [verify_checks.health(reply)]
-        if not reply.status:
-            return found
-        ask = partial(_ask, api, limit_s=target.timeout_s)
-        found.append(verify_checks.ready(await ask("GET", f"{path}/ready")))
-        found.append(verify_checks.live(await ask("GET", f"{path}/live")))
-        found.append(verify_checks.details(await ask("GET", f"{path}/details")))
-        found.append(verify_checks.head(await ask("HEAD", path)))
-        found.append(verify_checks.speed(await ask("GET", path)))
-        if not quick:
-            status = f"{path.rpartition('/')[0].removesuffix('/api')}/api/status"
-            found += verify_checks.feeds(await ask("GET", status))
-    return found
-
-
-@asynccontextmanager
-async def _asking(target: Target, dial: Dial) -> AsyncIterator[tuple[Upstream, str]]:
-    """A client of the service, and the path of its health route."""
-    parts = urlsplit(target.url)
-    headers = {"authorization": f"Bearer {target.token}"} if target.token else {}
-    api = Upstream("service", f"{parts.scheme}://{parts.netloc}", dial=dial, headers=headers)
-    try:
-        yield api, parts.path.rstrip("/")
-    finally:
-        with trio.CancelScope(shield=True), trio.move_on_after(2):
-            await api.aclose()
-
-
-async def _patiently(api: Upstream, path: str, target: Target) -> Reply:
-    for attempt in range(1, target.retries + 1):
-        reply = await _ask(api, "GET", path, limit_s=min(target.timeout_s, TRY_S))
-        if reply.status == 200 or attempt == target.retries:
-            break
-        await trio.sleep(target.retry_delay_s)
-    return reply
-
-
-async def _ask(api: Upstream, method: str, path: str, *, limit_s: float) -> Reply:
-    began = trio.current_time()
-    try:
-        answer = await api.request(method, path, total_s=limit_s)
-    except NetError as error:
-        return Reply(trouble=str(error), took_s=trio.current_time() - began)
-    try:
-        value = answer.json()
-    except (ValueError, RecursionError):
-        value = None
-    return Reply(status=answer.status, body=answer.body, value=value, took_s=trio.current_time() - began)
 
 
 # --- what to check ------------------------------------------------------------------------------------------------
