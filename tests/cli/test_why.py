@@ -24,6 +24,7 @@ from wanderer_notifier.core.why_words import QUESTIONS, REASONS
 from wanderer_notifier.sim.killmails import live_form, stored_form
 from wanderer_notifier.sim.world import GUILD, TOKEN, World
 from wanderer_notifier.state import decisions, memory, outbox, parked
+from wanderer_notifier.state.plugin import keep_list
 from wanderer_notifier.state.store import Store
 from wanderer_notifier.state.visit import changing, looking
 
@@ -334,3 +335,16 @@ def test_a_kill_that_was_parked_is_found_there(data_dir: Path, run: Callable[...
     assert "could not be digested: missing_system_id" in ran.out
     assert "wanderer-notifier parked show 2" in ran.out
     assert "another" not in ran.out
+
+
+def test_a_file_is_judged_by_the_servers_list_of_maps_and_by_what_members_steer(
+    data_dir: Path, run: Callable[..., Ran]
+) -> None:
+    kill = mail(World(7, now), HOME, now() - timedelta(minutes=1))
+    entry = {"slug": "home-chain", "name": "Home", "map_id": "1", "features": {"kill_notifications_enabled": False}}
+    store = Store.open(data_dir / "notifier.db")
+    keep_list(store._conn, {"data": {"maps": [entry]}})
+    store.close()
+    text = json.dumps(live_form(kill))
+    ran = run("why", "--simulate", "-", stdin=text, PLUGIN_NOTIFIER_API_KEY="test-token-plugin")
+    assert "home-chain: would NOT be told, because kill notifications of this map are switched off" in ran.out

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock
 
@@ -60,6 +61,7 @@ class Stage:
             own=own,
             here_fallback=True,
             keep_tokens=keep_tokens,
+            bot_token="test-token-of-our-bot",
             part=self.health.component("plugin_config"),
             roll=lambda: 0.0,
             learned=self.learned.extend,
@@ -204,3 +206,13 @@ async def test_a_silent_server_holds_the_start_up_for_ten_seconds(autojump_clock
     async with stage.follower() as maps:
         assert trio.current_time() - begun <= CALL_S + 0.1
         assert slugs(maps) == ["own"]
+
+
+async def test_a_bot_of_a_maps_own_is_not_used_and_that_is_said_once(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.plugin.offer("home", CHANNEL, discord={"bot_token": "test-token-of-home"})
+    stage.plugin.offer("away", CHANNEL, discord={"bot_token": "test-token-of-our-bot"})
+    with structlog.testing.capture_logs() as lines:
+        async with stage.follower():
+            await later(2)
+    odd = [line["problem"] for line in lines if line["event"] == "plugin_map_odd"]
+    assert odd == ["map home: a bot of its own is not used, the configured bot posts for every map"]

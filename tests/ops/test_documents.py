@@ -17,6 +17,7 @@ MANUALS = ("DEPLOYMENT.md", "RUNBOOK.md", "MIGRATION.md", "SECURITY.md")
 CHECKLIST = ROOT.parent / "shared" / "reference" / "deployment-checklist.md"
 
 FOREIGN = {"APPLICATION_ID", "ENV_FILE", "KILL_ID", "OSV_URL", "WANDERER_SSE_ENABLED"}
+FOREIGN |= {"WANDERER_PLUGIN_NOTIFIER_API_KEY", "WANDERER_PLUGINS_ENABLED"}
 """Capitals that are none of the service's variables: placeholders, and variables of others."""
 
 

@@ -49,6 +49,7 @@ class Registry:
                 own=own,
                 here_fallback=settings.here_fallback,
                 keep_tokens=settings.map.keep_tokens,
+                bot_token=settings.discord.token.reveal(),
                 part=health.component("plugin_config"),
                 roll=roll,
                 learned=learned,

@@ -101,6 +101,12 @@ async def examine(
             return own, [warn("map list", reason, "until then the last good list or MAP_NAME is followed")]
         slugs = [one.slug for one in heard.found.maps]
         odd = [warn("map list", words, "set it right in the map's settings") for words in heard.found.warnings]
+        own_bots = [
+            one.slug for one in heard.found.maps if one.bot_token not in (None, settings.discord.token.reveal())
+        ]
+        if own_bots:
+            words = f"{', '.join(own_bots)}: a bot of its own is not used, the configured bot posts for every map"
+            odd.append(warn("map list", words, "invite the configured bot to that map's Discord server"))
         return slugs, [ok("map list", f"{len(slugs)} maps: {', '.join(slugs)}"), *odd]
 
     async def kills() -> list[Finding]:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,15 @@ from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.claims import kill_claim
 from wanderer_notifier.core.events import JsonObject, Kill
 from wanderer_notifier.core.killmail import BadKillmail, parse_kill
+from wanderer_notifier.core.plugin import BadList, read_list, with_maps
 from wanderer_notifier.core.record import decision_record
-from wanderer_notifier.core.rules import Send, judge_kill
+from wanderer_notifier.core.rules import Rules, Send, judge_kill
 from wanderer_notifier.core.tracking import Tracking
-from wanderer_notifier.state import decisions, memory, outbox, parked
+from wanderer_notifier.state import decisions, memory, outbox, parked, priorities
 from wanderer_notifier.state.decisions import Decided
 from wanderer_notifier.state.outbox import Row
 from wanderer_notifier.state.parked import Parked
+from wanderer_notifier.state.plugin import kept_list
 from wanderer_notifier.state.visit import looking
 
 FRESH = timedelta(minutes=1)
@@ -141,7 +144,8 @@ def _simulate(arguments: argparse.Namespace, settings: Settings) -> int:
     with looking(settings.data_dir / "notifier.db") as conn:
         known = memory.load_tracking(conn)
         began = memory.get_meta(conn, "first_start")
-        judged = [_judged(conn, raw, system_id, arguments, settings, known, began, now) for raw, system_id in found]
+        rules = _in_force(conn, settings)
+        judged = [_judged(conn, raw, system_id, arguments, rules, known, began, now) for raw, system_id in found]
     kills = [one for one in judged if isinstance(one, dict)]
     for bad in (one for one in judged if isinstance(one, str)):
         print(f"not a killmail: {bad}; the service would park it", file=sys.stderr)
@@ -156,12 +160,20 @@ def _simulate(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0 if kills and len(kills) == len(judged) else 1
 
 
+def _in_force(conn: sqlite3.Connection, settings: Settings) -> Rules:
+    """The rules as the service has them: for the maps it follows, and as members steer them."""
+    rules, listed = settings.rules, kept_list(conn) if settings.map.plugin_key is not None else None
+    with suppress(BadList):
+        rules = with_maps(rules, read_list(listed, here_fallback=settings.here_fallback).maps)
+    return priorities.load(conn).merged(rules)
+
+
 def _judged(
     conn: sqlite3.Connection,
     raw: object,
     system_id: int | None,
     arguments: argparse.Namespace,
-    settings: Settings,
+    rules: Rules,
     known: Tracking,
     began: str | None,
     now: datetime,
@@ -174,7 +186,7 @@ def _judged(
     if arguments.fresh:
         kill = evolve(kill, time=now - FRESH)
     first_start = now if began is None else datetime.fromisoformat(began)
-    judgement = judge_kill(kill, arguments.source, settings.rules, known, now=now, first_start=first_start)
+    judgement = judge_kill(kill, arguments.source, rules, known, now=now, first_start=first_start)
     told = [
         send.channel
         for send in judgement.verdicts

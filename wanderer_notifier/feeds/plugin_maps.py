@@ -89,7 +89,8 @@ class PluginMaps:
     """Keeps `maps` in step with the server's list.
 
     *own* are the maps to follow before there ever was a list (the environment's); *keep_tokens* whether bot tokens are
-    kept in the database; *learned* gets bot tokens before anything can show them, *changed* what a new list brought.
+    kept in the database; *bot_token* that of the bot that posts; *learned* gets the list's bot tokens before anything
+    can show them, *changed* what a new list brought.
     """
 
     def __init__(
@@ -100,13 +101,14 @@ class PluginMaps:
         own: tuple[ListedMap, ...],
         here_fallback: bool,
         keep_tokens: bool,
+        bot_token: str,
         part: Component,
         roll: Callable[[], float],
         learned: Callable[[Iterable[str]], None],
         changed: Callable[[Difference], None],
     ) -> None:
         self._api, self._store, self._own, self._part, self._roll = api, store, own, part, roll
-        self._here_fallback, self._keep_tokens = here_fallback, keep_tokens
+        self._here_fallback, self._keep_tokens, self._bot_token = here_fallback, keep_tokens, bot_token
         self._learned, self._changed = learned, changed
         self._listed: MapList | None = None
         self._etag: str | None = None
@@ -168,10 +170,11 @@ class PluginMaps:
         self._learned(heard.found.tokens())
         self._empty, self._etag = 0, heard.etag
         first, brought = self._listed is None, difference(self.maps.value, heard.found.maps)
-        for words in heard.found.warnings:
+        problems = (*heard.found.warnings, *self._other_bots(heard.found))
+        for words in problems:
             if words not in self._warned:
                 log.warning("plugin_map_odd", problem=words)
-        self._warned = frozenset(heard.found.warnings)
+        self._warned = frozenset(problems)
         self._use(heard.found)
         if brought:
             log.info(
@@ -185,6 +188,12 @@ class PluginMaps:
                 self._changed(brought)
         self._well()
         await self._keep(heard.raw if self._keep_tokens else without_tokens(heard.raw))
+
+    def _other_bots(self, found: MapList) -> Iterable[str]:
+        """One gateway and one set of limits belong to one bot; a second one would need all of that again."""
+        for one in found.maps:
+            if one.bot_token not in (None, self._bot_token):
+                yield f"map {one.slug}: a bot of its own is not used, the configured bot posts for every map"
 
     def _use(self, found: MapList) -> None:
         self._listed = found
