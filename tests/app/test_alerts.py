@@ -18,6 +18,7 @@ from tests.app.test_status import inline, virtual
 from wanderer_notifier.app import service
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.config.load import load
+from wanderer_notifier.sim.discord_messages import SEND_MESSAGES
 from wanderer_notifier.sim.http import Exchange, serve_stream
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.sim.world import World
@@ -201,5 +202,37 @@ def test_a_run_after_an_unexpected_end_says_so(tmp_path: Path) -> None:
         # The block ended as a crash does: nothing was noted.
         async with evening(folder, Hook()) as world:
             assert lines(world) == ["⚠️ Service: the previous run ended unexpectedly, 1 in all"]
+
+    virtual(body, tmp_path)
+
+
+def test_a_channel_that_takes_no_messages_is_told_where_its_note_is_not(tmp_path: Path) -> None:
+    """operations.md OPS-113; without an alert channel of its own the one note of the delivery stands there already."""
+
+    async def something_new(world: World) -> None:
+        await world.killfeed.until(lambda feed: any(one.systems for one in feed.joined))
+        await trio.sleep(30)
+        world.map.add_system(31002002, name="J102002")
+
+    async def body(folder: Path) -> None:
+        channel = World(3, lambda: MORNING).channel("rally")
+        alone: list[dict[str, str]] = [{}, {"ALERT_CHANNEL_ID": channel}]
+        for name, settings in zip("ab", alone, strict=True):
+            hook = Hook()
+            (folder / name).mkdir()
+            more: dict[str, Any] = {"ALERT_WEBHOOK_URL": "http://hook.sim/alerts", **settings}
+            async with evening(folder / name, hook, **more) as world:
+                closed = world.channel("system")
+                world.discord.deny(closed, SEND_MESSAGES)
+                await something_new(world)
+                await trio.sleep(300)
+                subject = f"channel:{closed}"
+                assert (subject, "down") in {(one["subject"], one["state"]) for one in hook.got}
+                shown = lines(world, "rally" if settings else "primary")
+                told = [line for line in shown if f"Channel {closed}" in line]
+                assert len(told) == len(settings)
+                world.discord.allow(closed, SEND_MESSAGES)
+                await trio.sleep(60)
+                assert (subject, "back") in {(one["subject"], one["state"]) for one in hook.got}
 
     virtual(body, tmp_path)

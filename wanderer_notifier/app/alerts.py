@@ -80,6 +80,8 @@ class Alerts:
         self._snapshot, self._grace_s, self._told, self._now, self._roll = snapshot, grace_s, told, now, roll
         self._place, self._webhook, self._elsewhere = place, webhook, elsewhere
         self._alarms = Alarms()
+        self._channels: dict[str, str | None] = {}
+        """Why channels take no messages; None: they do again."""
         self._out, self._posts = trio.open_memory_channel[dict[str, object]](PENDING)
 
     def note(self, subject: str, text: str) -> None:
@@ -87,7 +89,14 @@ class Alerts:
         self._alarms.note(subject, text)
 
     def delivered(self, result: Delivered) -> None:
-        """A message that was given up is worth an alert; our own about ourselves are not, or they would never end."""
+        """A message that was given up, or a channel that takes none, is worth an alert.
+
+        Our own messages about ourselves are not, or they would never end.
+        """
+        if result.result == "closed":
+            self._channels[result.channel] = result.reason
+        elif result.result == "sent" and result.channel in self._channels:
+            self._channels[result.channel] = None
         if result.final and result.result not in ("sent", "found") and result.kind != "status":
             self._alarms.note("delivery", f"a {result.kind} message was given up: {result.reason or result.result}")
 
@@ -103,7 +112,7 @@ class Alerts:
     async def look(self) -> None:
         """Judge the present state and tell what is new."""
         seen = self._snapshot()
-        troubles = dict(_troubles(seen))
+        troubles = dict(_troubles(seen)) | {f"channel:{one}": why for one, why in self._channels.items()}
         quiet = {name for name in troubles if name.partition(":")[0] in GAME} if in_downtime(seen.now) else set()
         for alarm in self._alarms.look(troubles, trio.current_time(), grace_s=self._grace_s, quiet=quiet):
             await self._tell(alarm, seen.now)
@@ -120,6 +129,7 @@ class Alerts:
         level("alert", subject=alarm.subject, state=alarm.event, message=text, down_s=round(alarm.down_s))
         kind = alarm.subject.partition(":")[0]
         offline = kind in ("discord_rest", "data_dir") and alarm.event == "down"
+        offline |= self._place is not None and alarm.subject == f"channel:{self._place.channel}"
         if self._place is not None and not offline and kind not in self._elsewhere:
             claim = f"alert:{alarm.event}:{alarm.subject}:{now.timestamp():.0f}"
             await self._place.say(claim, render_alarm(alarm, name), now, lives=LIVES)
@@ -201,6 +211,7 @@ def make_alerts(
 ) -> Alerts:
     """The alerts as the settings want them; switched off, they are in the log only."""
     channel = settings.alert_channel_id or settings.discord.channels.resolve("status")
+    primary = settings.discord.channels.primary
     place: Place | None = None
     webhook: Webhook | None = None
     if settings.alerts_enabled and channel is not None:
@@ -220,5 +231,6 @@ def make_alerts(
         roll=roll,
         place=place,
         webhook=webhook,
-        elsewhere=FEEDS if reported else (),
+        # The primary channel hears of closed channels from the delivery, as soon as there is one.
+        elsewhere=(FEEDS if reported else frozenset()) | ({"channel"} if channel == primary else frozenset()),
     )
