@@ -47,7 +47,7 @@ def entry(param: str = "Jita") -> LogEntry:
 class Bridge:
     """A helm that runs, and its folder."""
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, old_places: tuple[Path, ...] = ()) -> None:
         self.folder, self.store = folder, store
         self.part: Component = Health(now).component("data_dir:files")
         self.failed = list[str]()
@@ -60,6 +60,7 @@ class Bridge:
             now=now,
             run=inline,
             failed=self.failed.append,
+            old_places=old_places,
         )
 
     async def add(self, place: Place) -> None:
@@ -73,10 +74,10 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(folder: Path) -> AsyncIterator[Bridge]:
+async def bridge(folder: Path, *old_places: Path) -> AsyncIterator[Bridge]:
     folder.mkdir(exist_ok=True)
     store = Store.open(":memory:", run=inline)
-    made = Bridge(folder, store)
+    made = Bridge(folder, store, old_places)
     await store.write(made.helm.load)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.helm.run)
@@ -190,3 +191,20 @@ async def test_a_change_that_raises_changes_nothing(autojump_clock: MockClock, t
         assert at.helm.steering.value is before
         await trio.sleep(2)
         assert at.logged() == ["Jita"]
+
+
+async def test_where_nothing_is_here_the_files_are_looked_for_where_the_former_program_had_them(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:  # OPS-60
+    empty, old = tmp_path / "empty", tmp_path / "old"
+    old.mkdir()
+    before = write_values([name_hash("Jita")])
+    (old / "persistent_values.bin").write_bytes(before)
+    async with bridge(tmp_path / "data", empty, old) as at:
+        assert at.hashes() == (name_hash("Jita"),)
+    assert (old / "persistent_values.bin").read_bytes() == before
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "persistent_values.bin").write_bytes(write_values([]))
+    async with bridge(own, old) as at:  # our own say that there is nothing
+        assert at.hashes() == ()

@@ -41,9 +41,10 @@ class Helm:
         now: Callable[[], datetime],
         run: Runner | None = None,
         failed: Callable[[str], None] = lambda file: None,
+        old_places: Iterable[Path] = legacy.OLD_PLACES,
     ) -> None:
         self._store, self._base, self._known = store, rules, known
-        self._folder, self._now = folder, now
+        self._folder, self._now, self._old_places = folder, now, old_places
         self._mirrors = Mirrors(store, folder=folder, part=part, run=run or in_thread, failed=failed)
         self._unsaved: list[Change] = []
         self._gate = trio.Lock()
@@ -55,12 +56,15 @@ class Helm:
     # --- the lists ----------------------------------------------------------------------------------------------------
 
     def load(self, conn: sqlite3.Connection) -> None:
-        """Take up what is stored; where the database is new, what the former program's files hold.
+        """Take up what is stored; where the database is new, what the former program's files hold,
+        here or, if nothing is here, where that program had them.
 
         Runs in the store's thread, before anything else looks at the lists.
         """
-        files = legacy.read_files(self._folder, self._now())
-        if self._store.report.found != "kept" and (files.values or files.log):
+        files, new = legacy.read_files(self._folder, self._now()), self._store.report.found != "kept"
+        if new and not (files.values or files.log or files.damaged):
+            files = legacy.read_old_places(self._now(), self._old_places)
+        if new and (files.values or files.log):
             taken = legacy.take_over(conn, files, self._now())
             log.info("legacy_files_taken_over", priority_systems=taken.systems, commands=taken.commands)
         self._mirrors.damaged = "; ".join(files.damaged)

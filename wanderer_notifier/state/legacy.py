@@ -35,6 +35,8 @@ log = structlog.get_logger("legacy")
 
 VALUES, LOG = "persistent_values.bin", "command_log.bin"
 EMPTY_VALUES, EMPTY_LOG = write_values([]), write_log([])
+OLD_PLACES = (Path("/app/data"), Path("/app/_build/prod/lib/wanderer_notifier/priv"))
+"""Where the former image declared a volume, and where it really wrote (operations.md OPS-60)."""
 KEEP_DAMAGED = 5
 """operations.md OPS-64."""
 
@@ -65,6 +67,19 @@ def read_files(folder: Path, now: datetime, *, own: bool = True) -> Files:
     if own:
         _tell(values, commands)
     return Files(values=values, log=commands, damaged=tuple(damaged))
+
+
+def read_old_places(now: datetime, places: Iterable[Path] = OLD_PLACES) -> Files:
+    """What lies in the first of *places* that holds either file; it stays there as it is, and the log names it."""
+    for folder in places:
+        files = read_files(folder, now, own=False)
+        for problem in files.damaged:
+            log.warning("legacy_file_damaged", folder=str(folder), reason=problem)
+        if files.values or files.log:
+            found = [name for name, one in ((VALUES, files.values), (LOG, files.log)) if one]
+            log.info("legacy_files_found", folder=str(folder), files=found)
+            return files
+    return Files()
 
 
 def _tell(values: Values | None, commands: Log | None) -> None:
