@@ -41,6 +41,16 @@ docs:
 config:
     ./scripts/run check-config
 
+alias check-config := config
+
+# ask everybody the service depends on; permissions in each channel, registered commands
+check-discord *args:
+    ./scripts/run doctor "$@"
+
+# post a silent message into each configured channel and delete it again
+test-message:
+    ./scripts/run doctor --send-test-message
+
 # is the running service healthy?
 health:
     ./scripts/run health
@@ -48,6 +58,14 @@ health:
 # is it ready, every upstream included?
 ready:
     ./scripts/run health --ready
+
+# what the running service is: version, features, parts
+info:
+    @curl -fsS "http://localhost:${PORT:-4000}/api/system/info"
+
+# what it did, and how its connections are
+status:
+    @curl -fsS "http://localhost:${PORT:-4000}/api/status"
 
 # kill the service with SIGKILL at 50 random moments and count what arrives
 crash *args:
@@ -59,7 +77,7 @@ soak kills="100000":
     scripts/venv tests/requirements.lock
     SOAK_KILLS={{kills}} .venv/bin/python -m pytest tests/service/test_host_trouble.py -k o14 -s
 
-# check what was deployed; arguments such as --quick, --json
+# check what was deployed; arguments such as --quick, --json, --checklist
 verify *args:
     ./scripts/production_deployment_verification.sh "$@"
 
@@ -108,6 +126,42 @@ image *args:
 # build the image and start it: user, read-only root, health, messages, SIGTERM, volume (needs root and buildah)
 test-image *args:
     ./scripts/test-image "$@"
+
+# the container as DEPLOYMENT.md starts it, with the .env and ./priv of this folder
+up *args:
+    podman run -d --name wanderer-notifier --env-file .env -p "${PORT:-4000}:${PORT:-4000}" -v ./priv:/app/priv:Z \
+      --read-only --tmpfs /tmp --cap-drop=all --security-opt=no-new-privileges \
+      --memory 256m --cpus 0.5 --restart on-failure:5 --stop-timeout 15 "$@" wanderer-notifier
+
+# stop the container and remove it; ./priv stays
+down:
+    podman stop wanderer-notifier
+    podman rm wanderer-notifier
+
+# end the service in the container and start it again
+restart:
+    podman restart wanderer-notifier
+
+# the container, running or not
+ps:
+    podman ps --all --filter name=wanderer-notifier
+
+# its log; arguments such as --follow
+logs *args:
+    podman logs "$@" wanderer-notifier
+
+# the image to a registry: `just push registry.example/team`
+push registry:
+    podman push wanderer-notifier:latest "{{registry}}/wanderer-notifier:latest"
+
+# known weaknesses of the image; needs trivy or grype
+scan image="wanderer-notifier:latest":
+    ./scripts/audit --image "{{image}}"
+
+# lose the database, restore the backup, time it
+dr-drill:
+    scripts/venv tests/requirements.lock
+    .venv/bin/python -m pytest tests/service/test_restore_drill.py -s
 
 # everything for a machine without this checkout: dist/wanderer-notifier-VERSION.tar.gz
 release:
