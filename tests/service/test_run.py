@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from tests.service.harness import Service, running, until
+from wanderer_notifier.config.table import DISCORD, GROUPS, MAP
 from wanderer_notifier.sim.discord_messages import Posted
 from wanderer_notifier.sim.faults import slow
 from wanderer_notifier.sim.ratelimits import Limit
@@ -254,4 +255,8 @@ async def test_the_log_tells_the_story_of_a_start(tmp_path: Path) -> None:
         lines = service.lines()
     assert {"starting", "web_listening", "shutdown_started", "shutdown_complete"} <= _kinds(lines)
     assert all({"ts", "level", "event"} <= line.keys() for line in lines)
+    said = {line["group"]: line for line in lines if line["event"] == "configuration"}  # OPS-18
+    assert set(said) == set(GROUPS)
+    assert said[DISCORD]["DISCORD_BOT_TOKEN"] == "***"
+    assert said[MAP]["MAP_NAME"] == world.environment()["MAP_NAME"]
     assert json.dumps(lines)

@@ -13,6 +13,7 @@ from wanderer_notifier import __version__
 from wanderer_notifier.app.life import Life
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.turn import take_turn
+from wanderer_notifier.config.report import effective
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.runtime import logs
 from wanderer_notifier.runtime.supervise import BudgetSpent, describe
@@ -58,6 +59,8 @@ async def run(
     seams = seams or Seams()
     redact = redact or logs.Redactor(settings.secrets())
     log.info("starting", version=__version__, environment=settings.app_env, data_dir=str(settings.data_dir))
+    for group, values in effective(settings).items():
+        log.info("configuration", group=group, **values)
     for warning in settings.warnings:
         log.warning("configuration_warning", problem=warning)
     try:
