@@ -408,6 +408,17 @@ async def test_the_pool_survives_cancelled_calls(peer: Peer, autojump_clock: tri
     await client.aclose()
 
 
+async def test_a_read_with_all_its_attempts_ends_within_two_minutes(
+    peer: Peer, autojump_clock: trio.testing.MockClock
+) -> None:
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(silent), read_s=100.0, total_s=50.0)
+    began = trio.current_time()
+    with pytest.raises(Silent):
+        await client.get_json("/", attempts=9)
+    assert 100 < trio.current_time() - began <= 120
+    await client.aclose()
+
+
 async def test_a_peer_that_is_down_for_ten_minutes_gets_new_connections(
     peer: Peer, autojump_clock: trio.testing.MockClock
 ) -> None:

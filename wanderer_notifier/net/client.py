@@ -40,6 +40,8 @@ Observe: TypeAlias = Callable[[str, str, "int | str", float], None]
 
 DOWN_S = 600.0
 """A peer with which no call came through for so long gets new connections (operations.md OPS-48)."""
+READ_TOTAL_S = 120.0
+"""The longest that all attempts of one read may take together (operations.md OPS-100)."""
 LONGEST_WAIT_S = 30.0
 """A `Retry-After` beyond this is the caller's to wait for, not a read's."""
 
@@ -156,27 +158,30 @@ class Upstream:
                 await response.aclose()
 
     async def get_json(self, path: str, *, params: Params | None = None, attempts: int = 3) -> Any:
-        """The JSON at *path*, tried up to *attempts* times where a repeat can help.
+        """The JSON at *path*, tried up to *attempts* times, and for up to two minutes, where a repeat can help.
 
         Raises `BadStatus` for the last answer that was no success, `Interrupted` for one that was no JSON, else as
         `request`.
         """
         backoff, failures = Backoff(first_s=0.5, cap_s=10.0), 0
+        deadline = trio.current_time() + READ_TOTAL_S
         while True:
             failures += 1
             wait = backoff.pause(failures, self._roll())
             try:
-                answer = await self.request("GET", path, params=params)
+                left = deadline - trio.current_time()
+                answer = await self.request("GET", path, params=params, total_s=min(self._total_s, left))
                 if 200 <= answer.status < 300:
                     return self._decoded(answer)
                 raise self._bad(answer)
             except BadStatus as bad:
                 wait = max(wait, bad.retry_after or 0.0)
                 passing = bad.status == 429 or bad.status >= 500
-                if not passing or failures >= attempts or wait > LONGEST_WAIT_S:
+                late = wait > LONGEST_WAIT_S or trio.current_time() + wait >= deadline
+                if not passing or failures >= attempts or late:
                     raise
             except (NotReached, Interrupted):
-                if failures >= attempts:
+                if failures >= attempts or trio.current_time() + wait >= deadline:
                     raise
             self._retried(self.name)
             await trio.sleep(wait)
