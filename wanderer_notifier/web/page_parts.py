@@ -23,6 +23,7 @@ NAMES = {
     "map_data": "Map data",
     "discord_rest": "Sending to Discord",
     "discord_gateway": "Discord gateway",
+    "plugin_config": "List of maps",
     "slash_commands": "Command registration",
     "data_dir": "Database",
     "license": "Licence",
