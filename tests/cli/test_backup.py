@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,3 +80,40 @@ def test_what_cannot_be_done_is_said_plainly(run: Callable[..., Ran], data: Path
     assert "is no usable backup: file is not a database" in run("restore", str(copy)).err
     (data / "notifier.db").unlink()
     assert "there is no database at" in run("backup", str(data.parent / "x.db")).err
+
+
+def test_an_env_file_is_never_copied_in_clear_text(run: Callable[..., Ran], data: Path) -> None:
+    made = run("backup", str(data.parent / "copy.db"), "--with-config")
+    assert made.code == 2
+    assert "never copied in clear text" in made.err
+    assert not (data.parent / "copy.db").exists()
+
+
+def test_without_the_program_that_encrypts_nothing_is_copied(run: Callable[..., Ran], data: Path) -> None:
+    made = run("backup", str(data.parent / "copy.db"), "--with-config", "--recipient", "age1x", PATH=str(data))
+    assert (made.code, made.err) == (2, "--with-config needs the program `age` (apt-get install age)\n")
+
+
+@pytest.mark.skipif(shutil.which("age-keygen") is None, reason="age is not installed (apt-get install age)")
+def test_the_configuration_goes_with_the_copy_and_only_its_owner_can_read_the_secrets(
+    run: Callable[..., Ran], data: Path
+) -> None:
+    here, copies, key = data.parent, data.parent / "copies", data.parent / "key.txt"
+    copies.mkdir()
+    secret = "LOG_LEVEL=info\nWEB_AUTH_TOKEN=test-token-canary\n"
+    (here / ".env").write_text(secret)
+    (here / "compose.yaml").write_text("services: {}\n")
+    subprocess.run(["age-keygen", "-o", str(key)], check=True, capture_output=True)
+    recipient = key.read_text().split("public key: ")[1].split()[0]
+    made = run("backup", str(copies), "--with-config", "--recipient", recipient, "--keep", "1")
+    assert made.code == 0, made.err
+    (encrypted,) = copies.glob("*.db.env.age")
+    (compose,) = copies.glob("*.db.compose.yaml")
+    assert compose.read_text() == "services: {}\n"
+    assert f"also      {encrypted}" in made.out
+    assert not any(b"canary" in file.read_bytes() for file in copies.iterdir())
+    back = subprocess.run(["age", "-d", "-i", str(key), str(encrypted)], check=True, capture_output=True, text=True)
+    assert back.stdout == secret
+    refused = run("backup", str(data.parent / "copy.db"), "--with-config", "--recipient", "age1nobody")
+    assert refused.code == 1
+    assert "the configuration could not be copied: age: " in refused.err

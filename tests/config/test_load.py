@@ -330,3 +330,10 @@ def test_any_text_anywhere_loads_or_is_a_problem(environ: dict[str, str]) -> Non
         except ConfigError as error:
             said = str(error)
         assert said.encode("utf-8")
+
+
+def test_a_time_out_that_is_none_is_not_taken_for_infinity() -> None:
+    with pytest.raises(ConfigError) as error:
+        load({**MINIMAL, "SSE_RECV_TIMEOUT": "abc"}, cwd=NOWHERE)
+    assert not any("infinity" in words for words in error.value.warnings)
+    assert any("infinity" in words for words in settings(SSE_RECV_TIMEOUT="infinity").warnings)

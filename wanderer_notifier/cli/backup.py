@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wanderer_notifier.cli import configuration
 from wanderer_notifier.cli.terminal import clock, safe
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.state.backup import Copied, back_up, restore
@@ -20,11 +21,16 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """Carry out `backup` or `restore`; 0, or 1 with the reason on standard error. Raises `StoreError`."""
     database = settings.data_dir / "notifier.db"
     if arguments.command == "backup":
-        return _back_up(database, Path(arguments.file), arguments.keep)
+        if arguments.with_config and (refusal := configuration.refusal(arguments.recipient)):
+            print(refusal, file=sys.stderr)
+            return 2
+        return _back_up(
+            database, Path(arguments.file), arguments.keep, arguments.recipient if arguments.with_config else None
+        )
     return _restore(Path(arguments.file), database)
 
 
-def _back_up(database: Path, target: Path, keep: int | None) -> int:
+def _back_up(database: Path, target: Path, keep: int | None, recipient: str | None) -> int:
     folder = target if target.is_dir() else None
     if keep is not None and folder is None:
         print(f"--keep needs a directory, and {safe(target)} is none", file=sys.stderr)
@@ -32,11 +38,20 @@ def _back_up(database: Path, target: Path, keep: int | None) -> int:
     began = time.monotonic()
     copy = back_up(database, folder / NAME.format(datetime.now(UTC)) if folder else target)
     print("\n".join(_described("backup", copy, time.monotonic() - began)))
+    kept = True
+    if recipient is not None:
+        try:
+            for file in configuration.copy(Path.cwd(), copy.path, recipient):
+                print(f"also      {safe(file)}")
+        except OSError as error:
+            print(f"the configuration could not be copied: {safe(str(error))}", file=sys.stderr)
+            kept = False
     if folder is not None and keep is not None:
         for old in sorted(folder.glob("notifier-*Z.db"))[:-keep]:
-            old.unlink()
-            print(f"removed   {safe(old)}")
-    return 0
+            for file in (old, *folder.glob(f"{old.name}.*")):
+                file.unlink()
+                print(f"removed   {safe(file)}")
+    return 0 if kept else 1
 
 
 def _restore(source: Path, database: Path) -> int:

@@ -160,6 +160,8 @@ def _copying(commands: Commands) -> None:
     about = "copy the database to a file, consistent although the service runs"
     copy = commands.add_parser("backup", help=about, description=about)
     copy.add_argument("file", metavar="FILE", help="a new file, or a directory: then the file is named by the time")
+    copy.add_argument("--with-config", action="store_true", help="also the env file, encrypted, and what starts it")
+    copy.add_argument("--recipient", metavar="AGE", help="the public key of `age` for which the env file is encrypted")
     copy.add_argument("--keep", type=_count, metavar="N", help="in a directory: keep the newest N, remove older ones")
     about = "put a backup in the place of the database; the service must not run, the replaced database is kept"
     back = commands.add_parser("restore", help=about, description=about)

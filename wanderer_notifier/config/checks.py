@@ -76,7 +76,7 @@ def advise(reading: Reading) -> None:
             "WEB_FORCE_HTTPS without WEB_TRUSTED_PROXIES redirects for ever behind a proxy that ends TLS",
         ),
         (
-            reading.is_set(v.SSE_RECV_TIMEOUT) and reading[v.SSE_RECV_TIMEOUT] is None,
+            reading.is_usable(v.SSE_RECV_TIMEOUT) and reading[v.SSE_RECV_TIMEOUT] is None,
             "SSE_RECV_TIMEOUT=infinity is not possible, a dead stream would never be noticed; the default is used",
         ),
         (

@@ -62,6 +62,11 @@ class Reading:
         """Whether anything sets *variable*, usable or not."""
         return self.sources[variable.name] != "default"
 
+    def is_usable(self, variable: Variable[Any]) -> bool:
+        """Whether *variable* is set to something that can be used."""
+        names = {variable.name, *variable.other_names}
+        return self.is_set(variable) and not any(problem.name in names for problem in self.problems)
+
     def require(self, variable: Variable[Any]) -> None:
         """Note a problem unless *variable* is set."""
         if self.is_set(variable) or variable.file_name in self._found:  # a file that cannot be read is told already
