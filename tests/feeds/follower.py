@@ -34,6 +34,7 @@ class Follower:
         world: World,
         *,
         cursor: str | None = None,
+        begun: str | None = None,
         last_heard_s: float | None = None,
         read_s: float | None = None,
     ) -> None:
@@ -55,6 +56,7 @@ class Follower:
             now=world.now,
             roll=world.roll,
             seed_cursor=self._seed,
+            begun=begun,
         )
 
     async def _seed(self, event_id: str) -> None:

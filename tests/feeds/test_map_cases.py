@@ -156,7 +156,7 @@ async def test_s11_a_server_that_stays_full_is_asked_ever_more_slowly(
 
 
 def test_s26_a_million_turns_take_no_more_room() -> None:
-    map_memory, ledger = MapMemory(lambda: None, None, None, None, lambda: None), Ledger()  # type: ignore[arg-type, return-value]
+    map_memory, ledger = MapMemory(lambda: None, None, None, None, None, lambda: None), Ledger()  # type: ignore[arg-type, return-value]
     added, removed = json.dumps({"payload": {"id": OTHER}}), json.dumps({"payload": {"id": OTHER}})
     for number in range(1_000_000):
         event_id = str(number)

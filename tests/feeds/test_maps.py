@@ -107,9 +107,30 @@ async def test_the_greeting_begins_a_cursor_only_where_there_is_none(
         server.cut_streams()
         await map_.loaded()
         assert map_.seeds == [seed]
-        resumed, began = ulid_time_ms(streams(server)[1]["last_event_id"]), ulid_time_ms(seed)
-        assert resumed is not None
-        assert began == resumed + 5000
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_s11_what_was_there_before_the_first_start_is_not_asked_for_again(
+    autojump_clock: MockClock, world: World, server: MapServer, home: Map, restarted: bool
+) -> None:
+    home.add_system(OTHER)
+    await trio.sleep(1)
+    async with following(world) as map_:
+        assert len((await map_.loaded()).systems) == 2
+        (seed,) = map_.seeds
+        await trio.sleep(1)
+        home.add_system(THIRD)
+        new = await map_.event()
+        if not restarted:
+            server.cut_streams()
+            await map_.loaded()
+            await world.nothing_arrives(30)
+    if restarted:
+        async with following(world, cursor=new.event_id, begun=seed) as map_:
+            await map_.loaded()
+            assert (await map_.event()).event_id == new.event_id
+            await world.nothing_arrives(30)
+    assert streams(server)[1]["last_event_id"] == seed
 
 
 async def test_s08_a_greeting_newer_than_the_backlog_does_not_move_the_cursor(

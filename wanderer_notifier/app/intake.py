@@ -16,7 +16,7 @@ from wanderer_notifier.app.upstreams import Upstreams
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.events import Arrival, MapLeft
 from wanderer_notifier.core.tracking import Tracking
-from wanderer_notifier.delivery.pipeline import cursor_name
+from wanderer_notifier.delivery.pipeline import begun_name, cursor_name
 from wanderer_notifier.feeds.kill_audience import AudienceName
 from wanderer_notifier.feeds.kill_rest import KillRest
 from wanderer_notifier.feeds.kills import follow_kills
@@ -70,6 +70,7 @@ class Intake:
         self._known.set(Tracking(maps={slug: state for slug, state in stored.items() if slug in slugs}))
         self._publish()
         self.cursors = {slug: memory.get_cursor(conn, cursor_name(slug)) for slug in slugs}
+        self._begun = {slug: begun for slug in slugs if (begun := memory.get_cursor(conn, begun_name(slug)))}
         self._marks = complete_until(conn)
         # A list without a stream is as good as a sign of life: nothing was missing when it had been read.
         self._last_heard = {
@@ -142,7 +143,12 @@ class Intake:
         self, slug: str, arrivals: trio.MemorySendChannel[Arrival], cursor: Callable[[str], str | None]
     ) -> None:
         async def seed(event_id: str) -> None:
-            await self._store.write(lambda conn: memory.set_cursor(conn, cursor_name(slug), event_id))
+            def job(conn: sqlite3.Connection) -> None:
+                memory.set_cursor(conn, cursor_name(slug), event_id)
+                memory.set_cursor(conn, begun_name(slug), event_id)
+
+            self._begun[slug] = event_id
+            await self._store.write(job)
 
         await follow_map(
             MapSource(slug=slug, api=self._maps, silence_s=self._settings.sse.recv_timeout_s),
@@ -155,6 +161,7 @@ class Intake:
             now=self._now,
             roll=self._roll,
             seed_cursor=seed,
+            begun=self._begun.get(slug),
         )
 
     async def _follow_kills(

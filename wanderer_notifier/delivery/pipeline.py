@@ -36,6 +36,11 @@ from wanderer_notifier.state.store import Store, StoreError
 log = structlog.get_logger("pipeline")
 
 
+def begun_name(slug: str) -> str:
+    """Under which name the very first position in the stream of the map *slug* is kept."""
+    return f"begun:{slug}"
+
+
 def cursor_name(slug: str) -> str:
     """Under which name the position in the stream of the map *slug* is kept."""
     return f"map:{slug}"

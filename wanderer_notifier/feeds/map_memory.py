@@ -42,12 +42,14 @@ class MapMemory:
         self,
         cursor: Callable[[], str | None],
         tell_seed: Callable[[str], Awaitable[None]] | None,
+        begun: str | None,
         last_heard: datetime | None,
         read_at: datetime | None,
         now: Callable[[], datetime],
     ) -> None:
         self._committed, self._tell_seed = cursor, tell_seed
         self._seed: str | None = None
+        self._begun = begun  # the greeting that the very first cursor was
         self._useless: str | None = None  # a cursor from before the server's clock went back, and what to use instead
         self._instead: str | None = None
         self._seen: set[tuple[str, str]] = set()
@@ -73,6 +75,15 @@ class MapMemory:
             return self._instead
         return committed or self._seed
 
+    def resume_at(self, overlap_s: float) -> str | None:
+        """The cursor to ask for: *overlap_s* before the last decided event, but not before this map was first followed:
+        what was there then is history, which is never told (notifications.md S11). None: there is no usable cursor."""
+        cursor = self.cursor()
+        early = None if cursor is None else cursor_before(cursor, overlap_s)
+        if cursor is None or early is None or self._begun is None or cursor < self._begun:  # that is another clock's
+            return early
+        return max(early, self._begun)
+
     def clock_went_back(self, greeting_id: str) -> float:
         """By how many seconds the server's clock went back since the cursor, 0 if it did not.
 
@@ -94,7 +105,7 @@ class MapMemory:
         self.unknown_map = self.refused_as_full = 0
         self.polling = False
         if event_id and self.cursor() is None:
-            self._seed = event_id
+            self._seed = self._begun = event_id
             if self._tell_seed is not None:
                 await self._tell_seed(event_id)
 

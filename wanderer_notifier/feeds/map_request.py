@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import structlog
 
-from wanderer_notifier.core.cursors import cursor_before
 from wanderer_notifier.feeds.map_memory import MapMemory, MapSource
 from wanderer_notifier.feeds.map_refusals import not_a_stream, refusal
 from wanderer_notifier.net.client import StreamAnswer
@@ -38,8 +37,7 @@ OVERLAP_S = 5.0
 def address(source: MapSource, memory: MapMemory) -> tuple[str, dict[str, str]]:
     """The path and the query of the stream of *source*, resumed where *memory* says."""
     params = {"events": ",".join(EVENTS)}
-    cursor = memory.cursor()
-    if cursor is not None and (resume := cursor_before(cursor, OVERLAP_S)) is not None:
+    if (resume := memory.resume_at(OVERLAP_S)) is not None:
         params["last_event_id"] = resume
     return f"/api/maps/{quote(source.slug, safe='')}/events/stream", params
 

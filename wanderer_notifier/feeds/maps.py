@@ -44,6 +44,7 @@ async def follow_map(
     now: Callable[[], datetime],
     roll: Callable[[], float],
     seed_cursor: Callable[[str], Awaitable[None]] | None = None,
+    begun: str | None = None,
 ) -> None:
     """Follow *source* for ever and hand what happens there to *out*.
 
@@ -52,11 +53,12 @@ async def follow_map(
         last_heard: until when an earlier process missed nothing of this map; None: there was none.
         read_at: when an earlier process last read the lists.
         seed_cursor: told the id of the first greeting if there is no cursor at all.
+        begun: what *seed_cursor* was told in an earlier process.
 
     The states are shown as `map_stream:{slug}` and `map_data:{slug}`. No error leaves.
     """
     stream, data = component(f"map_stream:{source.slug}"), component(f"map_data:{source.slug}")
-    memory = MapMemory(cursor, seed_cursor, last_heard, read_at, now)
+    memory = MapMemory(cursor, seed_cursor, begun, last_heard, read_at, now)
     loader = MapLoader(source, memory, out, data, now, roll)
     figures = Figures(source.slug, metrics, stream, now)
 

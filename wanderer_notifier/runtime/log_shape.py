@@ -47,7 +47,11 @@ CATEGORIES: Mapping[str, str] = {
 }
 """Logger -> category (operations.md OPS-93); what is missing speaks of the health of the process."""
 
-_EVENTS: Mapping[str, str] = {"configuration": "config", "configuration_warning": "config", "shutdown_complete": "shutdown"}
+_EVENTS: Mapping[str, str] = {
+    "configuration": "config",
+    "configuration_warning": "config",
+    "shutdown_complete": "shutdown",
+}
 """Events of another category than their logger's."""
 
 
