@@ -644,6 +644,9 @@ async def test_the_command_as_json_ends_with_1_when_something_fails(tmp_path: Pa
     assert ran.code == 1, ran.err
     report = json.loads(ran.out)
     assert report["ok"] is False
+    assert list(report) == ["ok", "findings"]
+    assert {tuple(one) for one in report["findings"]} == {("group", "check", "level", "words", "fix")}
+    assert "Wanderer Notifier" in next(one["words"] for one in report["findings"] if one["check"] == "token")
     (failed,) = [one for one in report["findings"] if one["level"] == "fail"]
     assert failed["group"] == "Discord"
     assert "Embed Links" in failed["words"]
