@@ -58,6 +58,8 @@ class Peer:
     """The scope of every refusal for reasons of limits."""
     healed: list[str] = Factory(list)
     """What the client did about silence."""
+    advice: list[str] = Factory(list)
+    """What an operator should do."""
 
 
 def make_rest(
@@ -76,10 +78,12 @@ async def in_memory(discord: Discord | None = None, *, token: str = TOKEN) -> As
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery)
         network.attach("discord.sim", 80, partial(serve_stream, handler=discord.handle))
-        limited, healed = list[str](), list[str]()
-        more: dict[str, Any] = {"limited": limited.append, "healed": healed.append}
+        limited, healed, advice = list[str](), list[str](), list[str]()
+        more: dict[str, Any] = {"limited": limited.append, "healed": healed.append, "told_unheard": advice.append}
         upstream, rest, limits = make_rest("http://discord.sim/api/v10", network.dial, token=token, **more)
-        yield Peer(discord=discord, rest=rest, limits=limits, network=network, limited=limited, healed=healed)
+        yield Peer(
+            discord=discord, rest=rest, limits=limits, network=network, limited=limited, healed=healed, advice=advice
+        )
         await upstream.aclose()
         nursery.cancel_scope.cancel(reason="test ended")
 

@@ -24,8 +24,10 @@ from wanderer_notifier.core.outcome import (
     Unauthorized,
     Unknown,
 )
+from wanderer_notifier.core.permissions import MENTION_EVERYONE
 from wanderer_notifier.discord.rest import DiscordError, identify, sendable
 from wanderer_notifier.sim import faults
+from wanderer_notifier.sim.discord_guild import Role
 from wanderer_notifier.sim.discord_messages import EMBED_LINKS, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL
 from wanderer_notifier.sim.ratelimits import Limit
 
@@ -464,3 +466,21 @@ async def test_a_body_that_says_nothing_of_mentions_pings_nobody(autojump_clock:
     assert isinstance(await peer.rest.edit(MAIN, became.message_id, {"content": f"{text}!"}), Accepted)
     (message,) = peer.discord.messages(MAIN)
     assert (message.content, message.pinged) == (f"{text}!", ())
+
+
+@pytest.mark.parametrize(("mentionable", "told"), [(False, 1), (True, 0)])
+async def test_d17_a_role_that_cannot_be_pinged_is_told_once_and_the_message_stands(
+    autojump_clock: MockClock, mentionable: bool, told: int
+) -> None:
+    discord = make_discord()
+    role = "700000000000000077"
+    discord.guild.roles[role] = Role(id=role, name="Fleet", mentionable=mentionable)
+    for channel in (MAIN, OTHER):
+        discord.deny(channel, MENTION_EVERYONE)
+    async with in_memory(discord) as peer:
+        for number in range(3):
+            body = kill_body(number) | {"content": f"<@&{role}>", "allowed_mentions": {"parse": [], "roles": [role]}}
+            assert isinstance(await peer.rest.post(MAIN if number else OTHER, body), Accepted)
+        assert len(peer.discord.messages(MAIN)) == 2
+        assert len(peer.advice) == told
+        assert all("mentioning the role Fleet reaches nobody" in words for words in peer.advice)

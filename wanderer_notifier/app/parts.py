@@ -109,6 +109,7 @@ class Parts:
             now=now,
             limited=lambda scope: metrics.discord_429.labels(scope).inc(),
             healed=metrics.healed_by,
+            told_unheard=lambda words: self.alerts.note("mentions", words),
         )
         self.live = LiveDiscord(
             settings,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 import trio
-from attrs import evolve
 
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.outcome import (
@@ -26,9 +23,9 @@ from wanderer_notifier.core.outcome import (
     Rejected,
     Unknown,
 )
+from wanderer_notifier.discord.advice import Advice
 from wanderer_notifier.discord.answers import DEAD_TOKEN, MISSING_PERMISSIONS, Read, closed_words, outcome
 from wanderer_notifier.discord.calls import Calls, DiscordError, NotYet, identify, sendable
-from wanderer_notifier.discord.lacking import lacking
 from wanderer_notifier.discord.sameness import same, written_at
 from wanderer_notifier.net.client import NetError, NotReached, Upstream
 from wanderer_notifier.wire.limits import Limits
@@ -45,11 +42,8 @@ APPLICATION = "GET /applications/@me"
 CHANNEL = "GET /channels/{c}"
 GATEWAY = "GET /gateway/bot"
 
-LACKS_S = 600.0
-EXPLAIN_S = 4.0
-"""Finding out what we lack may take no longer."""
 POST_S = 29.5
-"""Neither may it make a post last longer than 30 s (cases.md D03)."""
+"""Finding out what is wrong may not make a post last longer than 30 s (cases.md D03)."""
 PAGE, PAGES = 50, 4
 QUIET: JsonObject = {"allowed_mentions": {"parse": []}}
 """Left out, Discord would ping whoever the text names, in an edit as well (P78)."""
@@ -61,7 +55,8 @@ class DiscordRest:
     """Calls with limits, deadlines and a meaning for every answer.
 
     *upstream* carries the base address and the headers of `identify`; *limiter* is shared by everything that uses
-    the same token; *now* is the wall clock; *limited* and *healed* as in `Calls`.
+    the same token; *now* is the wall clock; *limited* and *healed* as in `Calls`; *told_unheard*
+    is told, once for each role, of a mention that reaches nobody.
     """
 
     def __init__(
@@ -72,13 +67,12 @@ class DiscordRest:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         limited: Callable[[str], None] = lambda scope: None,
         healed: Callable[[str], None] = lambda action: None,
+        told_unheard: Callable[[str], None] = lambda words: None,
     ) -> None:
         limits = limiter if limiter is not None else Limits()
         self._calls = Calls(upstream, limits, now=now, limited=limited, healed=healed)
-        self._now = now
         self._me: str | None = None
-        self._lacks: dict[str, tuple[float, str | None]] = {}
-        """By channel: when it was last found out what we lack there, and what."""
+        self._advice = Advice(self._get, self.me, now, told_unheard)
 
     @property
     def shut(self) -> bool:
@@ -93,9 +87,11 @@ class DiscordRest:
             return answer
         became = outcome(answer)
         if isinstance(became, ChannelClosed) and became.code == MISSING_PERMISSIONS:
-            return await self._with_what_lacks(channel, became, answer.words, until)
+            return await self._advice.on_closed(channel, became, answer.words, until)
         if isinstance(became, Accepted) and body.get("embeds") and answer.value.get("embeds") == []:
             log.warning("embeds_removed", channel=channel, advice="grant the permission Embed Links")
+        if isinstance(became, Accepted):
+            await self._advice.on_mentions(channel, body, answer.value, until)
         return became
 
     async def edit(self, channel: str, message_id: str, body: JsonObject) -> Outcome:
@@ -159,16 +155,6 @@ class DiscordRest:
     async def register(self, application: str, guild: str | None, commands: list[JsonObject]) -> None:
         """Make *commands* all there are for all guilds, or for one. Raises `DiscordError`."""
         await self._commands("PUT", application, guild, commands)
-
-    async def _with_what_lacks(self, channel: str, closed: ChannelClosed, words: str, until: float) -> ChannelClosed:
-        """*closed* with the permission that is missing by its name, asked for once in ten minutes."""
-        now = trio.current_time()
-        at, lacks = self._lacks.get(channel, (-math.inf, None))
-        if now - at >= LACKS_S:
-            with trio.move_on_at(min(now + EXPLAIN_S, until)), suppress(DiscordError):
-                lacks = await lacking(self._get, channel, await self.me(), self._now())
-            self._lacks[channel] = (now, lacks)
-        return closed if lacks is None else evolve(closed, reason=f"{lacks} [{words}]")
 
     async def _write(
         self, method: str, route: str, path: str, channel: str, body: JsonObject, *, optional: bool = False
