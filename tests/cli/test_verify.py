@@ -278,6 +278,19 @@ def test_a_container_as_root_with_more_ports_is_noticed(tmp_path: Path, podman: 
     assert bad(verify_host.security(settings, None, "notifier")) == {"published ports": "fail"}
 
 
+def test_a_container_that_podman_does_not_know_is_sought_with_docker(
+    tmp_path: Path, podman: Callable[..., None]
+) -> None:
+    settings = load(MINIMAL, cwd=tmp_path)
+    podman()
+    (tmp_path / "bin" / "podman").rename(tmp_path / "bin" / "docker")
+    (tmp_path / "bin" / "podman").write_text("#!/bin/sh\necho no such container >&2\nexit 125\n")
+    (tmp_path / "bin" / "podman").chmod(0o755)
+    assert bad(verify_host.security(settings, None, "notifier")) == {}
+    (tmp_path / "bin" / "docker").write_text("#!/bin/sh\nexit 1\n")
+    assert bad(verify_host.security(settings, None, "notifier")) == {"user": "fail", "published ports": "fail"}
+
+
 def test_a_secret_or_a_critical_line_in_the_log_is_noticed(tmp_path: Path, podman: Callable[..., None]) -> None:
     settings = load(MINIMAL, cwd=tmp_path)
     old = json.dumps({"event": "storage_replaced", "level": "critical"})

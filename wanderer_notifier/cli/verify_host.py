@@ -175,18 +175,20 @@ def _critical(lines: Iterable[str]) -> list[str]:
 
 
 def _tool(*arguments: str) -> str | None:
-    """What podman or docker says; None when there is neither or it refuses."""
-    tool = shutil.which("podman") or shutil.which("docker")
-    if tool is None:
-        return None
-    command: Sequence[str] = [tool, *arguments]
-    try:
-        ran = subprocess.run(  # noqa: S603  # the operator's own tool, no shell
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TOOL_S, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return ran.stdout if ran.returncode == 0 else None
+    """What podman or else docker says; None when there is neither or both refuse."""
+    for name in ("podman", "docker"):
+        if (tool := shutil.which(name)) is None:
+            continue
+        command: Sequence[str] = [tool, *arguments]
+        try:
+            ran = subprocess.run(  # noqa: S603  # the operator's own tool, no shell
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TOOL_S, check=False
+            )
+        except (OSError, subprocess.SubprocessError):
+            continue
+        if ran.returncode == 0:
+            return ran.stdout
+    return None
 
 
 def _available_kb(memory: Path) -> int | None:
