@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from wanderer_notifier.feeds.plugin_maps import CALL_S, EVERY_S, PluginMaps
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.sim.door import Door
-from wanderer_notifier.sim.http import Instead
+from wanderer_notifier.sim.http import Exchange, Instead
 from wanderer_notifier.sim.mapserver import MapServer
 from wanderer_notifier.sim.network import MemoryNetwork
 from wanderer_notifier.state.plugin import kept_list
@@ -216,3 +217,24 @@ async def test_a_bot_of_a_maps_own_is_not_used_and_that_is_said_once(autojump_cl
             await later(2)
     odd = [line["problem"] for line in lines if line["event"] == "plugin_map_odd"]
     assert odd == ["map home: a bot of its own is not used, the configured bot posts for every map"]
+
+
+async def test_a_list_with_a_mark_is_asked_for_only_if_it_changed(autojump_clock: MockClock, stage: Stage) -> None:
+    asked: list[str | None] = []
+
+    async def mark(exchange: Exchange) -> None:
+        asked.append(exchange.request.headers.get("if-none-match"))
+        if asked[-1] == '"7"':
+            await exchange.respond(304, [], b"")
+            return
+        _, answer = stage.plugin.answer(f"Bearer {KEY}")
+        body = json.dumps(answer).encode()
+        await exchange.respond(200, [("content-length", str(len(body))), ("etag", '"7"')], body)
+
+    stage.plugin.offer("home", CHANNEL)
+    stage.network.attach("map.sim", 80, Door("map", mark).serve)
+    async with stage.follower() as maps:
+        await later(2)
+        assert slugs(maps) == ["home"]
+        assert stage.part() == "ok: "
+    assert asked == [None, '"7"', '"7"']

@@ -13,15 +13,14 @@ from typing import TypeAlias
 import trio
 
 from wanderer_notifier import __version__
-from wanderer_notifier.cli import doctor_host
+from wanderer_notifier.cli import doctor_host, doctor_maps
 from wanderer_notifier.cli.terminal import as_json, safe
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.config.sources import DEFAULT_ENV_FILE, ENV_FILE
 from wanderer_notifier.core.findings import Finding, fail, ok, warn
-from wanderer_notifier.discord.doctor import Doctor, Wanted
-from wanderer_notifier.discord.doctor_channel import Place
+from wanderer_notifier.discord.doctor import Doctor
 from wanderer_notifier.discord.rest import identify
-from wanderer_notifier.feeds import doctor_kills, doctor_map, doctor_services, plugin_maps
+from wanderer_notifier.feeds import doctor_kills, doctor_map, doctor_services
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.net.dial import Dial, tcp_dial
 from wanderer_notifier.runtime.logs import Redactor
@@ -72,10 +71,14 @@ async def examine(
         apis.append(Upstream(name, url, dial=dial, headers={**agent, **headers}))
         return apis[-1]
 
+    plugin = settings.map.plugin_key
+    lister = upstream("plugin", settings.map.url, authorization=f"Bearer {plugin.reveal()}") if plugin else None
+    maps = await doctor_maps.maps_of(settings, lister)
+
     async def discord() -> list[Finding]:
         token = settings.discord.token.reveal()
         api = upstream("discord", settings.discord.api_url, **identify(token, __version__, ABOUT))
-        doctor = Doctor(api, wanted(settings), now=now)
+        doctor = Doctor(api, doctor_maps.wanted(settings, maps.listed), now=now)
         found = await doctor.examine(test_message=test_message)
         ahead["Discord"] = doctor.ahead_s
         return found
@@ -83,31 +86,11 @@ async def examine(
     async def map_() -> list[Finding]:
         key = settings.map.api_key.reveal()
         api = upstream("map", settings.map.url, authorization=f"Bearer {key}")
-        slugs, found = await listed()
-        for slug in slugs:
+        found = list(maps.findings)
+        for slug in maps.slugs:
             more, ahead["the map server"] = await doctor_map.examine(api, slug, now=now)
             found += more
         return found
-
-    async def listed() -> tuple[Iterable[str], list[Finding]]:
-        """The maps that the server lists, or without such a list that of the environment."""
-        own, plugin = (settings.map.slug,) if settings.map.slug else (), settings.map.plugin_key
-        if plugin is None:
-            return own, []
-        api = upstream("plugin", settings.map.url, authorization=f"Bearer {plugin.reveal()}")
-        heard = await plugin_maps.ask(api, None, here_fallback=settings.here_fallback)
-        if not isinstance(heard, plugin_maps.Listed):
-            reason = heard.reason if isinstance(heard, plugin_maps.Unavailable) else "no list"
-            return own, [warn("map list", reason, "until then the last good list or MAP_NAME is followed")]
-        slugs = [one.slug for one in heard.found.maps]
-        odd = [warn("map list", words, "set it right in the map's settings") for words in heard.found.warnings]
-        own_bots = [
-            one.slug for one in heard.found.maps if one.bot_token not in (None, settings.discord.token.reveal())
-        ]
-        if own_bots:
-            words = f"{', '.join(own_bots)}: a bot of its own is not used, the configured bot posts for every map"
-            odd.append(warn("map list", words, "invite the configured bot to that map's Discord server"))
-        return slugs, [ok("map list", f"{len(slugs)} maps: {', '.join(slugs)}"), *odd]
 
     async def kills() -> list[Finding]:
         api = upstream("kills", settings.kills.rest_url)
@@ -169,41 +152,6 @@ def configuration(settings: Settings, elsewhere: Collection[str] = ()) -> list[F
     if not odd:
         return [ok("configuration", "complete, nothing odd")]
     return [warn("configuration", words, "see `wanderer-notifier check-config`") for words in odd]
-
-
-def wanted(settings: Settings) -> Wanted:
-    """What Discord must allow for these settings."""
-    channels, rules = settings.discord.channels, settings.rules
-    uses = {
-        "status and notes": channels.resolve("status"),
-        "systems": channels.resolve("system"),
-        "pilots": channels.resolve("character"),
-        "kills by system": channels.resolve("system_kill"),
-        "kills by pilot": channels.resolve("character_kill"),
-        "rally points": channels.resolve("rally"),
-        "alerts": settings.alert_channel_id if settings.alerts_enabled else None,
-    }
-    here = any(one.here_fallback for one in rules.maps)
-    by_id: dict[str, list[str]] = {}
-    for use, number in uses.items():
-        if number is not None:
-            by_id.setdefault(number, []).append(use)
-    places = tuple(
-        Place(
-            id=number,
-            uses=tuple(uses_of),
-            here=here and not {"systems", "kills by system"}.isdisjoint(uses_of),
-            roles=settings.discord.rally_role_ids if "rally points" in uses_of else (),
-        )
-        for number, uses_of in by_id.items()
-    )
-    return Wanted(
-        places=places,
-        application_id=settings.discord.application_id,
-        guild_id=settings.discord.guild_id,
-        command_scope=settings.discord.command_scope,
-        voice=any(one.voice_mentions for one in rules.maps),
-    )
 
 
 def good(groups: Mapping[str, Iterable[Finding]]) -> bool:
