@@ -21,7 +21,7 @@ from wanderer_notifier.feeds.plugin_maps import EVERY_S
 from wanderer_notifier.runtime.logs import Redactor
 from wanderer_notifier.sim.mapserver_map import Map
 from wanderer_notifier.sim.network import MemoryNetwork
-from wanderer_notifier.sim.world import CHANNELS, MAP, MAP_KEY, World
+from wanderer_notifier.sim.world import CHANNELS, GUILD, JANICE_TOKEN, MAP, MAP_KEY, MEMBERS, VOICE_CHANNEL, World
 
 KEY = "test-token-plugin"
 OWN_TOKEN = "test-token-of-the-map-itself"
@@ -88,8 +88,9 @@ class Server:
         """How many notices of systems and kills stand there."""
         return sum(bool(message.embeds) or bool(message.content) for message in self.world.discord.messages(channel))
 
-    async def kill(self, system_id: int) -> None:
+    async def kill(self, system_id: int, *items: dict[str, int]) -> None:
         kill = self.world.inventor.kill(now(), system_id=system_id, victim=2147481007, attackers=[2147481008])
+        kill["victim"]["items"] = list(items)
         self.world.killfeed.push(kill)
         await trio.sleep(30)
 
@@ -205,4 +206,35 @@ async def test_a_map_may_want_status_messages_in_its_own_channel(autojump_clock:
     server.plugin.offer("away", THERE)
     async with server.service():
         await trio.sleep(60)
+        assert (server.told(HERE), server.told(THERE)) == (1, 0)
+
+
+async def test_notable_items_and_voice_mentions_are_each_maps_own(autojump_clock: MockClock, server: Server) -> None:
+    wants = {"notable_items_enabled": True, "voice_participant_notifications_enabled": True}
+    server.plugin.offer(MAP, HERE, features=wants, discord={"guild_id": GUILD})
+    server.plugin.offer("away", THERE)
+    server.home.add_system(HOME, quiet=True)
+    server.away.add_system(AWAY, quiet=True)
+    user = min(MEMBERS, key=int)
+    async with server.service(JANICE_API_TOKEN=JANICE_TOKEN, DISCORD_GUILD_ID="999999999999999999"):
+        server.world.discord.gateway.voice_join(user, VOICE_CHANNEL)
+        await trio.sleep(5)
+        for system in (HOME, AWAY):
+            await server.kill(system, {"item_type_id": 19207, "quantity_dropped": 1})
+        (here,), (there,) = (server.world.discord.messages(channel) for channel in (HERE, THERE))
+        assert "Notable Items" in str(here.embeds)
+        assert "Notable Items" not in str(there.embeds)
+        assert (here.content.strip(), there.content.strip()) == (f"<@{user}>", "")
+
+
+async def test_a_maps_exclusions_space_and_priority_switches_have_an_effect(
+    autojump_clock: MockClock, server: Server
+) -> None:
+    features = {"track_kspace": False, "priority_systems_only": False, "wormhole_only_kill_notifications": True}
+    server.plugin.offer(MAP, HERE, features=features, settings={"system_exclude_list": [HOME]})
+    server.plugin.offer("away", THERE, features={"priority_systems_only": True})
+    async with server.service():
+        for system in (HOME, KSPACE, 31001504):
+            await server.shows(server.home, system)
+        await server.shows(server.away, AWAY)
         assert (server.told(HERE), server.told(THERE)) == (1, 0)
