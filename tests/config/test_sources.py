@@ -170,3 +170,10 @@ def test_an_overlong_file_is_not_read_whole(tmp_path: Path) -> None:
     environ = {key: text for key, text in MINIMAL.items() if key != "MAP_API_KEY"}
     (problem,) = refused(environ | {"MAP_API_KEY_FILE": "secret"}, tmp_path)
     assert problem.reason == "names a file of more than 1 MiB"
+
+
+def test_a_name_set_twice_in_the_file_has_its_last_value_and_is_warned_about(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=4001\nLOG_LEVEL=info\nexport PORT=4002\n", encoding="utf-8")
+    loaded = load(MINIMAL, cwd=tmp_path)
+    assert loaded.web.port == 4002
+    assert "set more than once in .env, the last one counts: PORT" in loaded.warnings

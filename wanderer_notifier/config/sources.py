@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import string
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from attrs import frozen
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from wanderer_notifier.config.problems import Problem
+from wanderer_notifier.config.problems import Problem, printable
 
 ENV_FILE = "ENV_FILE"
 DEFAULT_ENV_FILE = ".env"
@@ -69,7 +70,9 @@ def collect(environ: Mapping[str, str], cwd: Path) -> Texts:
     named = found.get(ENV_FILE)
     file = cwd / (named.value if named else DEFAULT_ENV_FILE)
     try:
-        lines = _env_file(file, must_exist=named is not None)
+        lines, repeated = _env_file(file, must_exist=named is not None)
+        if repeated:
+            warnings.append(f"set more than once in {file.name}, the last one counts: {', '.join(repeated)}")
         if exposed := exposure(file):
             warnings.append(f"{exposed}: chmod 600 {file.name}")
     except ValueError as error:
@@ -101,12 +104,16 @@ def read_secret(path: Path) -> str:
     return content
 
 
-def _env_file(path: Path, *, must_exist: bool) -> dict[str, str | None]:
+def _env_file(path: Path, *, must_exist: bool) -> tuple[dict[str, str | None], list[str]]:
+    """What the file sets, and which names it sets more than once."""
     text = _read(path, must_exist=must_exist)
+    bindings = list(parse_stream(io.StringIO(text)))
     # dotenv_values() skips such lines with a log record only, and a token would be missing for no visible reason.
-    if broken := [str(binding.original.line) for binding in parse_stream(io.StringIO(text)) if binding.error]:
+    if broken := [str(binding.original.line) for binding in bindings if binding.error]:
         raise ValueError(f"holds lines that are not NAME=value (is a quote left open?): {', '.join(broken)}")
-    return dict(dotenv_values(stream=io.StringIO(text), interpolate=False))
+    times = Counter(binding.key for binding in bindings if binding.key)
+    repeated = [printable(name) for name, count in times.items() if count > 1]
+    return dict(dotenv_values(stream=io.StringIO(text), interpolate=False)), repeated
 
 
 def _read(path: Path, *, must_exist: bool = True) -> str:
