@@ -110,16 +110,23 @@ async def test_systems_pilots_and_rallies_are_told_each_in_its_channel(tmp_path:
         world.map.add_system(31002003, name="J102003")
         pilot = world.map.add_character(2147481002, "Lys Amaro")
         world.map.open_browser(pilot)
-        world.map.rally(HOME, PILOT, "Form up, bring scouts")
+        rally_id = world.map.rally(HOME, PILOT, "Form up, bring scouts")
         for kind in ("system", "rally", "character"):
             with trio.fail_after(20):
                 await world.discord.until(lambda kind=kind: bool(posted(world, kind)))  # type: ignore[misc]
+        (rally,) = posted(world, "rally")
+        assert rally.json()["content"].endswith("Rally point created!")
+        assert rally.pinged
+        gone = {"id": rally_id, "solar_system_id": None, "system_id": None, "system_name": None}
+        world.map.emit("rally_point_removed", gone)  # cases.md M09: its system has left the map
+        with trio.fail_after(20):
+            await world.discord.until(lambda: posted(world, "rally")[0].edited is not None)
         assert await service.stop() == 0
     assert [embed(one)["title"] for one in posted(world, "system")] == ["New System Tracked: J102003"]
     assert [embed(one)["title"] for one in posted(world, "character")] == ["New Character Tracked: Lys Amaro"]
     (rally,) = posted(world, "rally")
-    assert rally.json()["content"].endswith("Rally point created!")
-    assert rally.pinged
+    assert (rally.content, embed(rally)["title"]) == ("Rally point ended.", "⚔️ Rally Point Ended")
+    assert rally.pinged == (), "nobody once more"
     assert posted(world, "primary") == []
 
 

@@ -233,6 +233,8 @@ class RallyCreated:
     character_name: str | None = None
     message: str | None = None
     created_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When we heard that it was taken back; a rally that expires does so in silence (wanderer-map.md 2.8)."""
 
 
 Change: TypeAlias = SystemAdded | SystemRemoved | CharacterAdded | CharacterRemoved | RallyCreated

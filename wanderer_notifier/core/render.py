@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
+from attrs import evolve
+
 from wanderer_notifier.core.events import (
     Change,
     CharacterAdded,
@@ -22,13 +24,13 @@ from wanderer_notifier.core.events import (
 )
 from wanderer_notifier.core.kill_look import kill_embed, kill_sentence
 from wanderer_notifier.core.limits import CONTENT, fit
-from wanderer_notifier.core.message import Message
+from wanderer_notifier.core.message import Mention, Message
 from wanderer_notifier.core.policy import Send
 from wanderer_notifier.core.system_look import system_embed, system_name
 from wanderer_notifier.core.wording import cut, escape, link, one_line, paragraph, unping
 
 CHARACTER_COLOR = 0x00FFFF
-RALLY_COLOR = 0xFF6B00
+RALLY_COLOR, RALLY_OVER_COLOR = 0xFF6B00, 0x808080
 RALLY_MESSAGE_LIMIT = 500
 """notifications.md W50."""
 
@@ -65,6 +67,8 @@ def render_text(event: Kill | Change, send: Send) -> Message:
         case RallyCreated():
             system, pilot = _visible(event.system_name), _visible(event.character_name)
             text = f"Rally point created in {system or 'Unknown system'} by {pilot or 'Unknown pilot'}"
+            if event.ended_at is not None:
+                return _message(f"{text}, over by now", (), evolve(send, mention=Mention()))
         case SystemRemoved() | CharacterRemoved():
             raise ValueError("removals have no message")
         case _:
@@ -117,15 +121,19 @@ def render_character(change: CharacterAdded, send: Send) -> Message:
 
 
 def render_rally(rally: RallyCreated, send: Send) -> Message:
-    """A rally point (3.5), timed by its creation; the roles of the verdict are named in front."""
+    """A rally point (3.5), timed by its creation; the roles of the verdict are named in front.
+
+    One that has ended says so and calls nobody (cases.md M09).
+    """
+    over = rally.ended_at is not None
     system, pilot = _visible(rally.system_name), _visible(rally.character_name)
     description = f"**{pilot or 'Unknown pilot'}** has created a rally point in **{system or 'Unknown system'}**"
     if note := paragraph(rally.message or "", RALLY_MESSAGE_LIMIT):
         description += f"\n\n💬 {escape(note)}"
     embed: JsonObject = {
-        "title": "⚔️ Rally Point Created",
+        "title": "⚔️ Rally Point Ended" if over else "⚔️ Rally Point Created",
         "description": description,
-        "color": RALLY_COLOR,
+        "color": RALLY_OVER_COLOR if over else RALLY_COLOR,
         "fields": [
             {"name": "System", "value": system or "Unknown", "inline": True},
             {"name": "Created By", "value": pilot or "Unknown", "inline": True},
@@ -134,6 +142,8 @@ def render_rally(rally: RallyCreated, send: Send) -> Message:
     }
     if rally.created_at is not None:
         embed["timestamp"] = _iso(rally.created_at)
+    if over:
+        return _message("Rally point ended.", (embed,), evolve(send, mention=Mention()))
     return _message("Rally point created!", (embed,), send)
 
 

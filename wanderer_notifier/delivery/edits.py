@@ -1,4 +1,4 @@
-"""Messages that went out before everything was known are completed: each is edited at most once, none is repeated."""
+"""Messages that went out incomplete are completed, once, and those of what is over say so; none is repeated."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.core.outcome import Accepted, ChannelClosed, Limited, Outcome, Rejected
 from wanderer_notifier.delivery.bench import Bench, Compose
+from wanderer_notifier.delivery.sources import ended_at
 from wanderer_notifier.state import outbox
 from wanderer_notifier.state.outbox import Edit
 from wanderer_notifier.state.rows import Look, Row
@@ -81,7 +82,8 @@ class Editor:
 
     async def _complete(self, row: Row) -> None:
         """One attempt to show what was missing."""
-        age_s = (self._bench.now() - (row.done_at or row.received_at)).total_seconds()
+        since = max(filter(None, (row.done_at, ended_at(row.source))), default=row.received_at)
+        age_s = (self._bench.now() - since).total_seconds()
         if not -OVER_S < age_s < OVER_S:
             await self._settle(row, "given up")
             return

@@ -70,11 +70,13 @@ class Delivery:
         self._news: frozenset[str] | None = frozenset()
         """Channels to probe; None: all."""
         self._woken = trio.Event()
+        self._wake_editor: Callable[[], None] = lambda: None
 
     def wake(self, channels: Iterable[str]) -> None:
-        """There are new rows for *channels*; call after their commit."""
+        """There are new rows for *channels*, or messages to edit; call after their commit."""
         self._waiting.update(dict.fromkeys(channels))
         self._woken.set()
+        self._wake_editor()
 
     def probe(self, channels: Collection[str] | None) -> None:
         """There is news of *channels* (None: of all): the closed ones are tried at once, without their pause."""
@@ -110,7 +112,7 @@ class Delivery:
         async with trio.open_nursery() as around:
             if self._compose is not None and self._edit is not None:
                 editor = Editor(bench, compose=self._compose, edit=self._edit, observe=self._observe_edit)
-                bench.went_out = editor.wake
+                bench.went_out = self._wake_editor = editor.wake
                 around.start_soon(editor.run, name="delivery: edits")
             await self._send(bench, stop)
             around.cancel_scope.cancel(reason="all is sent")  # what is due for an edit is so at the next start

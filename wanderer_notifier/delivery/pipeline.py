@@ -134,6 +134,8 @@ class Pipeline:
             self._known.set(made.known)
         if made.slug is not None and made.cursor is not None:
             self._cursors[made.slug] = made.cursor
+        if made.ended is not None:
+            self._wake(())
         if done.queued:
             self._wake({row.channel for row in done.queued})
         if made.bodiless is not None:
@@ -164,6 +166,8 @@ class Pipeline:
             return Committed(repeated=True)
         for claim in made.releases:
             outbox.release(conn, claim)
+        if made.ended is not None:
+            outbox.end(conn, made.ended, moment)
         queued = tuple(row for row in made.rows if outbox.enqueue(conn, row) is not None)
         if made.slug is not None and made.left:
             memory.forget_map(conn, made.slug)

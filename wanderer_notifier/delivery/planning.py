@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, assert_never
 from attrs import Factory, evolve, frozen
 
 from wanderer_notifier.core import mapevents, tracking
-from wanderer_notifier.core.claims import character_claim, nonce_for, system_claim
+from wanderer_notifier.core.claims import character_claim, nonce_for, rally_claim, system_claim
 from wanderer_notifier.core.events import (
     Arrival,
     Change,
@@ -81,6 +81,8 @@ class Plan:
     rows: tuple[NewRow, ...] = ()
     releases: tuple[str, ...] = ()
     """Claims that end, because their subject left the map."""
+    ended: str | None = None
+    """The claim of a rally that was taken back: its message is to say so."""
     slug: str | None = None
     known: Tracking | None = None
     """The new tracking state, if it changed; only the map *slug* differs."""
@@ -231,7 +233,8 @@ def _plan_event(
         return Plan(slug=arrival.slug, cursor=arrival.event_id, event="ignored")
     state, changes = tracking.apply(known, event)
     made = _plan_changes(arrival.slug, changes, rules, arrival.received_at, now, first_start, voice)
-    return evolve(made, known=state if state != known else None, cursor=arrival.event_id, event="ok")
+    ended = rally_claim(event.slug, event.rally_id) if isinstance(event, mapevents.RallyEnded) else None
+    return evolve(made, known=state if state != known else None, ended=ended, cursor=arrival.event_id, event="ok")
 
 
 def _plan_farewell(slug: str, known: Tracking) -> Plan:

@@ -50,3 +50,10 @@ def subject_of(source: JsonObject) -> tuple[Kill | Change, Send] | None:
     except (KeyError, TypeError, ValueError, BadKillmail, cattrs.BaseValidationError):
         return None
     return change, send
+
+
+def ended_at(source: JsonObject | None) -> datetime | None:
+    """When that was over, as far as it is."""
+    change = (source or {}).get("change")
+    ended = change.get("ended_at") if isinstance(change, dict) else None
+    return datetime.fromisoformat(ended) if isinstance(ended, str) else None

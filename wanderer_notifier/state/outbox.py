@@ -28,6 +28,7 @@ __all__ = [
     "drop",
     "edited",
     "edits_due",
+    "end",
     "enqueue",
     "expire",
     "head",
@@ -122,11 +123,15 @@ def begin(conn: sqlite3.Connection, row_id: int, now: datetime, look: Look | Non
     )
     if taken.rowcount == 1 and look is not None:
         conn.execute(
-            "UPDATE outbox SET body = ?, fallback = ?, edit = ? WHERE id = ?",
+            """
+            UPDATE outbox SET body = ?, fallback = ?,
+                edit = iif(? OR json_extract(source, '$.change.ended_at') IS NOT NULL, 'due', NULL)
+            WHERE id = ?
+            """,  # it may have ended since *look* was made; an edit that shows nothing new is none
             (
                 json.dumps(look.body),
                 None if look.fallback is None else json.dumps(look.fallback),
-                None if look.complete else "due",
+                not look.complete,
                 row_id,
             ),
         )
@@ -212,6 +217,17 @@ def expire(conn: sqlite3.Connection, now: datetime) -> tuple[Row, ...]:
     for one in late:
         dead(conn, one.id, "expired", now)
     return late
+
+
+def end(conn: sqlite3.Connection, claim: str, at: datetime) -> None:
+    """What *claim* told of is over: its messages are to say so, those that wait as well as those that are out."""
+    conn.execute(
+        """
+        UPDATE outbox SET source = json_set(source, '$.change.ended_at', ?), edit = 'due'
+        WHERE claim = ? AND source IS NOT NULL AND state != 'dead'
+        """,
+        (at.isoformat(), claim),
+    )
 
 
 def edits_due(conn: sqlite3.Connection, limit: int) -> tuple[Row, ...]:
