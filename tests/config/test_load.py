@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -337,3 +338,15 @@ def test_a_time_out_that_is_none_is_not_taken_for_infinity() -> None:
         load({**MINIMAL, "SSE_RECV_TIMEOUT": "abc"}, cwd=NOWHERE)
     assert not any("infinity" in words for words in error.value.warnings)
     assert any("infinity" in words for words in settings(SSE_RECV_TIMEOUT="infinity").warnings)
+
+
+UNUSED = {"cache_dir", "r2z2_url", "keepalive_s"}
+"""Settings that only help to make others, and an address that `doctor` and the service leave alone so far."""
+
+
+def test_every_setting_is_looked_at_by_somebody() -> None:  # operations.md W40
+    package = Path(__file__).parents[2] / "wanderer_notifier"
+    files = [file for file in package.rglob("*.py") if file.parent.name not in ("config", "sim")]
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    names = {at.rpartition(".")[2] for variable in TABLE for at in variable.at.split()}
+    assert {name for name in names if not re.search(rf"\.{name}\b", text)} <= UNUSED

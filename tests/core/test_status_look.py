@@ -111,3 +111,9 @@ def test_a_feed_that_is_gone_or_back() -> None:
         "color": 0x5CB85C,
     }
     assert embed(render_feed_back("", 60))["description"] == "🟢 The feed is back after 1m 0s."
+
+
+def test_the_report_links_to_the_page_where_people_can_reach_it() -> None:
+    (embed,) = render_status(evolve(VIEW, page="https://notifier.example")).embeds
+    assert embed["url"] == "https://notifier.example"
+    assert "url" not in render_status(VIEW).embeds[0]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from wanderer_notifier.net.dial import tcp_dial
+from wanderer_notifier.net.dial import only_here, tcp_dial
 
 HOST = "kills.example"
 
@@ -135,3 +135,20 @@ async def test_o11_ipv4_only_never_tries_the_other(resolve: Addresses) -> None:
             family, took_s = await greeted(port, ipv4_only=True)
     assert family == "IPv4"
     assert took_s < 0.2
+
+
+async def test_a_test_installation_reaches_nothing_but_this_machine() -> None:
+    reached: list[str] = []
+
+    async def dial(host: str, port: int) -> trio.abc.HalfCloseableStream:
+        reached.append(host)
+        raise ConnectionRefusedError
+
+    here = only_here(dial)
+    for host in ("127.0.0.1", "::1", "localhost"):
+        with pytest.raises(ConnectionRefusedError):
+            await here(host, 80)
+    for host in ("10.0.0.1", "discord.com", "localhost.example"):
+        with pytest.raises(OSError, match="APP_ENV=test sends nothing to other machines"):
+            await here(host, 80)
+    assert reached == ["127.0.0.1", "::1", "localhost"]

@@ -14,6 +14,7 @@ from wanderer_notifier.app.helm import Helm
 from wanderer_notifier.app.registry import Registry
 from wanderer_notifier.app.upstreams import Upstreams
 from wanderer_notifier.config.settings import Settings
+from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.events import Arrival, MapLeft
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.delivery.pipeline import begun_name, cursor_name
@@ -29,6 +30,9 @@ from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.state import memory
 from wanderer_notifier.state.feed_marks import complete_until
 from wanderer_notifier.state.store import Store
+
+SHORTEST_PAUSE_S = 0.05
+"""A stream that ends at once must not be asked for in a tight loop, whatever is set."""
 
 
 class Intake:
@@ -150,8 +154,15 @@ class Intake:
             self._begun[slug] = event_id
             await self._store.write(job)
 
+        sse = self._settings.sse
         await follow_map(
-            MapSource(slug=slug, api=self._maps, silence_s=self._settings.sse.recv_timeout_s),
+            MapSource(
+                slug=slug,
+                api=self._maps,
+                silence_s=sse.recv_timeout_s,
+                open_s=sse.connect_timeout_s,
+                backoff=Backoff(first_s=max(sse.reconnect_first_s, SHORTEST_PAUSE_S), cap_s=sse.reconnect_cap_s),
+            ),
             arrivals,
             component=self._health.component,
             cursor=partial(cursor, slug),

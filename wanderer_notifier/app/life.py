@@ -166,7 +166,8 @@ class Life:
         async def tell(one: tuple[str, str]) -> None:
             slug, channel = one
             place = Place(store=self._store, channel=channel, slug=slug, wake=parts.delivery.wake)
-            await tell_status(place, parts.snapshot, parts.metrics, parts.licence.state)
+            page = self._settings.web.public_url
+            await tell_status(place, parts.snapshot, parts.metrics, parts.licence.state, page)
 
         if self._settings.schedulers:
             await parts.registry.ready()

@@ -32,6 +32,7 @@ from wanderer_notifier.delivery.pipeline import Pipeline
 from wanderer_notifier.discord.rest import DiscordRest
 from wanderer_notifier.feeds.license import Licence
 from wanderer_notifier.feeds.universe_search import find_system
+from wanderer_notifier.net.dial import only_here
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.metrics import Metrics
 from wanderer_notifier.runtime.watch import Watch
@@ -68,6 +69,8 @@ class Parts:
         metrics.start_time.set(self.vitals.started_at.timestamp())
         store.failed = lambda: metrics.persist_failed("notifier.db")
         dial = seams.dialler(ipv4_only=settings.ipv4_only)
+        if settings.app_env == "test":
+            dial = only_here(dial)
         self.known: Watch[Tracking] = Watch(Tracking())
         self.upstreams = upstreams = Upstreams(settings, dial=dial, metrics=metrics, roll=roll)
         self.helm = Helm(
@@ -216,6 +219,7 @@ class Parts:
             bodiless=self.enrichment.bodies.wake,
             lines=self.insight.lines,
             voice=self.live.listening,
+            telemetry=self.settings.telemetry_log,
         )
         if self._ended_badly:
             self.alerts.note("service", f"the previous run ended unexpectedly, {self.vitals.unclean_starts} in all")

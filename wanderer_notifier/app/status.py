@@ -82,14 +82,18 @@ class Place:
 
 
 async def tell_status(
-    place: Place, snapshot: Callable[[], Snapshot], metrics: Metrics, licence: Callable[[], LicenceState]
+    place: Place,
+    snapshot: Callable[[], Snapshot],
+    metrics: Metrics,
+    licence: Callable[[], LicenceState],
+    page: str | None = None,
 ) -> None:
     """Report until cancelled: once the service has warmed up, then every hour, and outages as they come."""
 
     async def report(kind: str, *, starting: bool) -> None:
         seen = snapshot()
         claim = f"status:{kind}:{seen.now.timestamp():.0f}"
-        await place.say(claim, render_status(view_of(seen, metrics, licence(), starting=starting)), seen.now)
+        await place.say(claim, render_status(view_of(seen, metrics, licence(), starting=starting, page=page)), seen.now)
 
     outages = Outages()
     with trio.move_on_after(SETTLING_S):
@@ -105,7 +109,9 @@ async def tell_status(
             await report("hour", starting=False)
 
 
-def view_of(seen: Snapshot, metrics: Metrics, licence: LicenceState, *, starting: bool) -> StatusView:
+def view_of(
+    seen: Snapshot, metrics: Metrics, licence: LicenceState, *, starting: bool, page: str | None = None
+) -> StatusView:
     """The report on what is *seen*."""
     ready = seen.readiness
     return StatusView(
@@ -113,6 +119,7 @@ def view_of(seen: Snapshot, metrics: Metrics, licence: LicenceState, *, starting
         version=__version__,
         uptime_s=seen.uptime_s,
         starting=starting,
+        page=page,
         troubles=tuple(f"{name} {ready.checks.get(name, '')}".strip() for name in ready.failing),
         licence=licence,
         feeds=tuple((name, _state(parts, seen.now)) for name, parts in _feeds(seen.components).items()),

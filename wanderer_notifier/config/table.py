@@ -107,7 +107,7 @@ ESI_URL = Variable(
     "EVE's public API, asked for names.")
 ZKILLBOARD_R2Z2_URL = Variable(
     "ZKILLBOARD_R2Z2_URL", KILLS, addresses.rest, "https://r2z2.zkillboard.com", "r2z2_url",
-    "zKillboard's numbered kill files.")
+    "zKillboard's numbered kill files; nothing asks for them yet.")
 
 LICENSE_KEY = Variable(
     "LICENSE_KEY", LICENSE, maybe(kind.secret), "", "license.key",
@@ -221,7 +221,7 @@ BIND_ADDRESS = Variable(
     "Address to listen on; `::` takes IPv6 and IPv4.")
 PUBLIC_URL = Variable(
     "PUBLIC_URL", WEB, maybe(addresses.rest), "", "web.public_url",
-    "Address under which people reach the pages, for links.", derived="built from `HOST`, if that is set",
+    "Address of the pages for people; status messages link to it.", derived="built from `HOST`, if that is set",
     example="https://notifier.your-domain", aliases=("WANDERER_PUBLIC_URL",))
 HOST = Variable(
     "HOST", WEB, maybe(addresses.host), "", "",
@@ -244,10 +244,11 @@ DATA_DIR = Variable(
     "Folder of the database; what must survive a restart is there.")
 CACHE_DIR = Variable(
     "CACHE_DIR", PROCESS, maybe(kind.path), "", "cache_dir",
-    "Folder for what can be fetched again.", aliases=("WANDERER_CACHE_DIR",), example="/app/data/cache")
+    "Folder whose `logs` take the log file, unless `LOG_DIR` says otherwise; caches are in the database.",
+    aliases=("WANDERER_CACHE_DIR",), example="/app/data/cache")
 APP_ENV = Variable(
     "APP_ENV", PROCESS, kind.word("prod", "dev", "test"), "prod", "app_env",
-    "Kind of installation; `dev` writes text logs.", aliases=("MIX_ENV",))
+    "Kind of installation; `dev` writes text logs, `test` sends nothing to other machines.", aliases=("MIX_ENV",))
 SCHEDULERS_ENABLED = Variable(
     "SCHEDULERS_ENABLED", PROCESS, kind.boolean, "true", "schedulers",
     "Hourly status report.")
@@ -288,7 +289,7 @@ LOG_FILE_BACKUPS = Variable(
     "Rotated files kept.")
 TELEMETRY_LOGGING_ENABLED = Variable(
     "TELEMETRY_LOGGING_ENABLED", LOGS, kind.boolean, "false", "telemetry_log",
-    "Log every event at debug level.")
+    "Put every event that arrives into the log, at level `debug`.")
 ALERTS_ENABLED = Variable(
     "ALERTS_ENABLED", LOGS, kind.boolean, "true", "alerts_enabled",
     "Tell operators on Discord when a part stays down.")

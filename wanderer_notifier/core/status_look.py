@@ -43,6 +43,8 @@ class StatusView:
     sent: Mapping[str, int] = Factory(dict)
     """Notifications by kind."""
     features: tuple[tuple[str, bool], ...] = ()
+    page: str | None = None
+    """Where the status page is, if people can reach it."""
 
 
 def render_status(view: StatusView) -> Message:
@@ -63,6 +65,7 @@ def render_status(view: StatusView) -> Message:
     return _message(
         {
             "title": f"WandererNotifier Service {'Started' if view.starting else 'Status'}",
+            **({"url": view.page} if view.page else {}),
             "description": f"{first}\n\n{kind}\n\n**System Status Overview:**",
             "color": STATUS_COLOR,
             "timestamp": view.now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -41,6 +41,10 @@ def begun_name(slug: str) -> str:
     return f"begun:{slug}"
 
 
+SHOWN = 2_000
+"""So much of an event is in the log, where every event is wanted there."""
+
+
 def cursor_name(slug: str) -> str:
     """Under which name the position in the stream of the map *slug* is kept."""
     return f"map:{slug}"
@@ -61,8 +65,8 @@ class Pipeline:
 
     *rules* gives the settings in force, *known* is the tracking state (set only here), *cursors* are the stored
     positions per map, *wake* is called with the channels that got rows, *rich* decides which messages get their rich
-    form (None: all), *voice* tells who sits in voice channels. Nothing raises for bad input: it is parked, counted and
-    logged.
+    form (None: all), *voice* tells who sits in voice channels, *telemetry* puts every event into the debug log.
+    Nothing raises for bad input: it is parked, counted and logged.
     """
 
     def __init__(
@@ -82,7 +86,9 @@ class Pipeline:
         bodiless: Callable[[], None] = lambda: None,
         voice: Callable[[], Voice] = lambda: NOBODY,
         lines: KillLines | None = None,
+        telemetry: bool = False,
     ) -> None:
+        self._telemetry = telemetry
         self._lines = lines or KillLines()
         self._bodiless, self._voice = bodiless, voice
         self._rich = rich or RichLimit(lambda: "valid")
@@ -108,6 +114,8 @@ class Pipeline:
 
     async def handle(self, arrival: Arrival) -> None:
         """Decide and commit one arrival; waits for the store as long as it takes."""
+        if self._telemetry and not isinstance(arrival, FeedHeard):
+            log.debug("event_arrived", kind=type(arrival).__name__, arrival=repr(arrival)[:SHOWN])
         if isinstance(arrival, KillArrived):
             self._metrics.kills_received.labels(arrival.source).inc()
         try:

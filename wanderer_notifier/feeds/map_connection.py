@@ -76,7 +76,9 @@ class MapConnection:
         source = self._source
         path, params = address(source, self._memory)
         self._asked_at = trio.current_time()
-        async with source.api.stream(path, params=params, headers=HEADERS, read_s=source.silence_s) as answer:
+        async with source.api.stream(
+            path, params=params, headers=HEADERS, read_s=source.silence_s, open_s=source.open_s
+        ) as answer:
             self._memory.pace.taken()
             await accept(answer, source, self._memory)
             async with trio.open_nursery() as nursery:

@@ -9,6 +9,7 @@ from datetime import datetime
 import trio
 from attrs import frozen
 
+from wanderer_notifier.core.backoff import Backoff
 from wanderer_notifier.core.cursors import cursor_before, ulid_time_ms
 from wanderer_notifier.feeds.map_pace import Pace
 from wanderer_notifier.net.client import Upstream
@@ -29,6 +30,10 @@ class MapSource:
     api: Upstream
     silence_s: float = 90.0
     """Without a byte for this long the stream is dead: the server comments every 30 s."""
+    open_s: float = 30.0
+    """So long may connecting take, up to the answer's headers."""
+    backoff: Backoff = Backoff()
+    """How long to pause before connecting again."""
     reconcile_s: float = 600.0
     """How often the lists are compared although all seems well: a lapsed subscription only goes silent (1.4)."""
     poll_s: float = 60.0

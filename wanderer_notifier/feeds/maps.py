@@ -101,7 +101,8 @@ async def follow_map(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_read_while_deaf, source, stream, loader, memory, name=f"map {source.slug}: without stream")
-        nursery.start_soon(partial(keep_running, stream, connect, roll=roll), name=f"map {source.slug}: stream")
+        again = partial(keep_running, stream, connect, roll=roll, backoff=source.backoff)
+        nursery.start_soon(again, name=f"map {source.slug}: stream")
 
 
 async def _do_without(

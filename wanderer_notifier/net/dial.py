@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -21,6 +22,24 @@ def tcp_dial(*, ipv4_only: bool = False) -> Dial:
         return await trio.open_tcp_stream(host, port, local_address="0.0.0.0" if ipv4_only else None)  # noqa: S104
 
     return dial
+
+
+def only_here(dial: Dial) -> Dial:
+    """*dial*, where every other machine is as good as unreachable (APP_ENV=test)."""
+
+    async def local(host: str, port: int) -> trio.abc.HalfCloseableStream:
+        if not _is_here(host):
+            raise OSError("APP_ENV=test sends nothing to other machines")
+        return await dial(host, port)
+
+    return local
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 @functools.cache
