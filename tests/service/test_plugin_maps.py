@@ -62,6 +62,7 @@ class Server:
 
     @asynccontextmanager
     async def service(self, **more: str) -> AsyncIterator[None]:
+        """One life, from a minute after its start to its ordered end."""
         environment = {name: value for name, value in self.world.environment().items() if name in NEEDED}
         variables = {**environment, "PLUGIN_NOTIFIER_API_KEY": KEY, "DATA_DIR": str(self.folder), **more}
         settings = load(variables, cwd=self.folder)

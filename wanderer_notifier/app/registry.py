@@ -34,7 +34,7 @@ class Registry:
         learned: Callable[[Iterable[str]], None],
         changed: Callable[[Difference], None],
     ) -> None:
-        self._rules, self._helm = settings.rules, helm
+        self._rules, self._helm, self._health = settings.rules, helm, health
         own = tuple(
             ListedMap(
                 slug=one.slug, name=one.slug, map_id=one.slug, rules=one, status_messages=settings.status_messages
@@ -94,10 +94,19 @@ class Registry:
             await self._plugin.maps.wait_change(seen)
 
     def _apply(self, maps: tuple[ListedMap, ...]) -> None:
+        self._tell_if_deaf(deaf=not maps)
         self.maps = maps
         self._helm.follow(with_maps(self._rules, maps))
         self.slugs.set(frozenset(one.slug for one in maps))
         self.status.set(self._status(maps))
+
+    def _tell_if_deaf(self, *, deaf: bool) -> None:
+        """Without any map nothing of a map is ever told: that is not ready (cases.md O13)."""
+        settled = self._plugin is not None and self._plugin.settled.is_set()
+        if deaf:
+            self._health.component("map_data").to("failed" if settled else "starting", "no map is followed")
+        elif not self.maps:
+            self._health.component("map_data").to("disabled")
 
     @staticmethod
     def _status(maps: Iterable[ListedMap]) -> frozenset[tuple[str, str]]:
