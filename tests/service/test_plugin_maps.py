@@ -3,6 +3,7 @@ runs, and outlive a restart without that list (operations.md 1.8)."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -95,6 +96,18 @@ class Server:
         self.world.killfeed.push(kill)
         await trio.sleep(30)
 
+    def remembered(self, slug: str) -> int:
+        """In how many rows the database knows of a map."""
+        conn = sqlite3.connect(self.folder / "notifier.db")
+        tables = ("map_state", "map_system", "map_character", "seen_event")
+        rows = sum(
+            conn.execute(f"SELECT count(*) FROM {table} WHERE slug = ?", (slug,)).fetchone()[0] for table in tables
+        )
+        rows += conn.execute("SELECT count(*) FROM cursor WHERE name LIKE '%:' || ?", (slug,)).fetchone()[0]
+        rows += conn.execute("SELECT count(*) FROM claim WHERE claim LIKE ?", (f"system:{slug}:%",)).fetchone()[0]
+        conn.close()
+        return int(rows)
+
     def streams(self) -> dict[str, int]:
         """How often the stream of each map was asked for."""
         asked = [request.path for request in self.world.maps.journal if request.path.endswith("/events/stream")]
@@ -133,6 +146,7 @@ async def test_maps_are_added_changed_and_removed_without_the_others_noticing(
         await server.shows(server.home, 31001504)
         assert (server.told(HERE), server.told(THERE)) == (2, 2)
         assert server.streams() == {MAP: 1, "away": 1}
+        assert server.remembered("away") == 0
 
         server.plugin.offer("away", THERE)  # back again: its lists are silent, a young kill there is not
         await trio.sleep(EVERY_S)

@@ -128,6 +128,7 @@ class Intake:
 
         async def leave(slug: str) -> None:
             self._last_heard.pop(slug, None)
+            self._begun.pop(slug, None)
             parts = (f"map_data:{slug}", f"map_stream:{slug}")
             for part in parts:
                 self._health.forget(part)

@@ -179,7 +179,8 @@ class Pipeline:
         queued = tuple(row for row in made.rows if outbox.enqueue(conn, row) is not None)
         if made.slug is not None and made.left:
             memory.forget_map(conn, made.slug)
-            memory.forget_cursor(conn, cursor_name(made.slug))
+            for name in (cursor_name(made.slug), begun_name(made.slug)):
+                memory.forget_cursor(conn, name)
         elif made.slug is not None and made.known is not None:
             memory.save_tracking(conn, made.slug, made.known.maps[made.slug])
         if made.slug is not None and made.cursor is not None:
