@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from tests.app.test_helm import inline, now
@@ -16,6 +17,7 @@ from wanderer_notifier.config.load import load
 from wanderer_notifier.core.tracking import Tracking
 from wanderer_notifier.feeds.plugin_maps import EVERY_S
 from wanderer_notifier.net.client import Upstream
+from wanderer_notifier.net.dial import tcp_dial
 from wanderer_notifier.runtime.health import Health
 from wanderer_notifier.runtime.readiness import readiness
 from wanderer_notifier.runtime.watch import Watch
@@ -54,9 +56,10 @@ async def test_without_any_map_it_is_not_ready_until_there_is_one(
         return readiness(health.views(), grace_s=120.0, uptime_s=600.0, stopping=False).checks["map_data"]
 
     await store.read(registry.load)
+    nursery.start_soon(registry.follow)
+    await trio.testing.wait_all_tasks_blocked()
     assert check().startswith("starting")
     nursery.start_soon(registry.ask)
-    nursery.start_soon(registry.follow)
     await registry.ready()
     assert check().startswith("failed: no map is followed")
     server.plugin.installed, server.plugin.key = True, KEY
@@ -68,3 +71,25 @@ async def test_without_any_map_it_is_not_ready_until_there_is_one(
     nursery.cancel_scope.cancel()
     with trio.CancelScope(shield=True):
         await api.aclose()
+
+
+async def test_the_kept_list_is_taken_up_in_the_thread_of_the_store(tmp_path: Path) -> None:
+    api = Upstream("plugin", "http://127.0.0.1:9", dial=tcp_dial())
+    needed = {name: value for name, value in MINIMAL.items() if name != "MAP_NAME"}
+    settings = load({**needed, "PLUGIN_NOTIFIER_API_KEY": KEY}, cwd=tmp_path)
+    store, health = Store.open(":memory:"), Health(now)
+    part = health.component("data_dir:files")
+    registry = Registry(
+        settings,
+        store,
+        Helm(store, settings.rules, Watch(Tracking()), folder=tmp_path, part=part, now=now),
+        api,
+        health=health,
+        roll=lambda: 0.0,
+        learned=lambda secrets: None,
+        changed=lambda brought: None,
+    )
+    await store.read(registry.load)  # where no task runs
+    assert registry.slugs.value == frozenset()
+    await api.aclose()
+    store.close()

@@ -56,6 +56,7 @@ class Registry:
                 changed=changed,
             )
         self.maps = own
+        self._deaf = False
         self.slugs: Watch[frozenset[str]] = Watch(frozenset(one.slug for one in own))
         """What to follow; changes after the rules have."""
         self.status: Watch[frozenset[tuple[str, str]]] = Watch(self._status(own))
@@ -67,10 +68,10 @@ class Registry:
         return self._plugin is not None
 
     def load(self, conn: sqlite3.Connection) -> None:
-        """Take up the last good list of an earlier process."""
+        """Take up the last good list of an earlier process; runs in the store's thread, so that no part is told."""
         if self._plugin is not None:
             self._plugin.recall(conn)
-            self._apply(self._plugin.maps.value)
+            self._follow(self._plugin.maps.value)
 
     async def ready(self) -> None:
         """Return as soon as it is settled what to follow: at once, or after the first question to the server."""
@@ -87,6 +88,7 @@ class Registry:
         """Put each new list in force, until cancelled."""
         if self._plugin is None:
             return
+        self._tell_if_deaf()
         await self._plugin.settled.wait()
         while True:
             seen = self._plugin.maps.value
@@ -94,19 +96,23 @@ class Registry:
             await self._plugin.maps.wait_change(seen)
 
     def _apply(self, maps: tuple[ListedMap, ...]) -> None:
-        self._tell_if_deaf(deaf=not maps)
+        self._follow(maps)
+        self._tell_if_deaf()
+
+    def _follow(self, maps: tuple[ListedMap, ...]) -> None:
         self.maps = maps
         self._helm.follow(with_maps(self._rules, maps))
         self.slugs.set(frozenset(one.slug for one in maps))
         self.status.set(self._status(maps))
 
-    def _tell_if_deaf(self, *, deaf: bool) -> None:
+    def _tell_if_deaf(self) -> None:
         """Without any map nothing of a map is ever told: that is not ready (cases.md O13)."""
         settled = self._plugin is not None and self._plugin.settled.is_set()
-        if deaf:
+        if not self.maps:
             self._health.component("map_data").to("failed" if settled else "starting", "no map is followed")
-        elif not self.maps:
+        elif self._deaf:
             self._health.component("map_data").to("disabled")
+        self._deaf = not self.maps
 
     @staticmethod
     def _status(maps: Iterable[ListedMap]) -> frozenset[tuple[str, str]]:
