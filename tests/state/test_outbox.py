@@ -14,7 +14,7 @@ from wanderer_notifier.core.claims import nonce_for
 from wanderer_notifier.state import closures, losses, outbox, overflow
 from wanderer_notifier.state.closures import Closure
 from wanderer_notifier.state.losses import Losses
-from wanderer_notifier.state.outbox import NewRow
+from wanderer_notifier.state.outbox import Look, NewRow
 
 T0 = datetime(2026, 11, 25, 18, 30, 0, 123456, tzinfo=UTC)
 
@@ -249,3 +249,17 @@ def test_a_nonce_is_short_and_depends_on_both_parts(claim: str, channel: str) ->
     assert nonce == nonce_for(claim, channel)
     assert nonce != nonce_for(claim + "x", channel)
     assert nonce != nonce_for(claim, channel + "1")
+
+
+def test_what_ends_while_its_message_is_being_edited_is_due_once_more(conn: sqlite3.Connection) -> None:
+    number = outbox.enqueue(conn, new("rally:1", kind="rally", source={"kind": "RallyCreated", "change": {}}))
+    assert number is not None
+    outbox.begin(conn, number, T0, Look(body={"content": "who?"}, fallback=None, complete=False))
+    outbox.sent(conn, number, "9", T0)
+    (read,) = outbox.edits_due(conn, 10)
+    outbox.end(conn, "rally:1", T0 + timedelta(seconds=3))
+    outbox.edited(conn, read, "done", {"content": "a pilot"})
+    (again,) = outbox.edits_due(conn, 10)
+    assert again.body == {"content": "a pilot"}
+    outbox.edited(conn, again, "done", {"content": "it is over"})
+    assert outbox.edits_due(conn, 10) == ()

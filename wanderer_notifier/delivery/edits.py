@@ -135,7 +135,7 @@ class Editor:
 
     async def _settle(self, row: Row, became: Edited, body: JsonObject | None = None) -> None:
         kept: Edit = "done" if became in ("edited", "nothing new") else "given up"
-        await self._bench.record(partial(outbox.edited, row_id=row.id, became=kept, body=body))
+        await self._bench.record(partial(outbox.edited, row=row, became=kept, body=body))
         self._later.pop(row.id, None)
         self._observe(row, became)
         log.info("message_edit", channel_id=row.channel, claim=row.claim, result=became)

@@ -236,11 +236,23 @@ def edits_due(conn: sqlite3.Connection, limit: int) -> tuple[Row, ...]:
     return tuple(read_rows(found))
 
 
-def edited(conn: sqlite3.Connection, row_id: int, became: Edit, body: JsonObject | None = None) -> None:
-    """The message needs no edit any more; *body* is what it shows now, if it was edited."""
+def edited(conn: sqlite3.Connection, row: Row, became: Edit, body: JsonObject | None = None) -> None:
+    """The message of *row*, as it was read, needs no edit any more; *body* is what it shows now, if it was edited.
+
+    What ended in the meantime leaves it due: that is not shown yet.
+    """
     conn.execute(
-        "UPDATE outbox SET edit = ?, body = coalesce(?, body) WHERE id = ?",
-        (became, None if body is None else json.dumps(body), row_id),
+        """
+        UPDATE outbox SET body = coalesce(?, body),
+            edit = iif(json_extract(source, '$.change.ended_at') IS json_extract(?, '$.change.ended_at'), ?, 'due')
+        WHERE id = ?
+        """,
+        (
+            None if body is None else json.dumps(body),
+            None if row.source is None else json.dumps(row.source),
+            became,
+            row.id,
+        ),
     )
 
 
