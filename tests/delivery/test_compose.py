@@ -202,6 +202,23 @@ async def test_pilots_and_rallies_are_named() -> None:
     assert "**Vela Ostrander** has created a rally point in **J123456**" in rally["description"]
 
 
+@pytest.mark.parametrize(
+    ("state", "waited_s", "title"),
+    [
+        ("queued", 0, "⚔️ Rally Point Created"),  # called first, the edit says the rest
+        ("queued", 60, "⚔️ Rally Point Ended"),
+        ("sent", 0, "⚔️ Rally Point Ended"),
+    ],
+)
+async def test_m09_a_rally_that_was_taken_back_reads_so_unless_it_was_only_just_called(
+    state: str, waited_s: float, title: str
+) -> None:
+    over = evolve(RALLY, ended_at=NOW)
+    look = await compose(change_row(over, state=state, received_at=NOW - timedelta(seconds=waited_s)))
+    assert look.body["embeds"][0]["title"] == title
+    assert bool(look.body["allowed_mentions"]["roles"]) is (title == "⚔️ Rally Point Created")
+
+
 @pytest.mark.parametrize("lacking", [{"names": {}}, {"loot": None}], ids=["names", "loot"])
 async def test_what_is_not_settled_makes_a_kill_incomplete(lacking: dict[str, Any]) -> None:
     assert not (await compose(kill_row(), Everything(**lacking))).complete

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import trio
-from attrs import define
+from attrs import define, evolve
 
-from wanderer_notifier.core.events import Change, Kill, SystemAdded, SystemStatic
+from wanderer_notifier.core.events import Change, Kill, RallyCreated, SystemAdded, SystemStatic
 from wanderer_notifier.core.message import Message
 from wanderer_notifier.core.names import Key, Looked, Names, named, wanted
 from wanderer_notifier.core.policy import Send
@@ -18,6 +18,10 @@ from wanderer_notifier.delivery.sources import subject_of
 from wanderer_notifier.state.rows import Look, Row
 
 T = TypeVar("T")
+
+CALLED_FOR = timedelta(minutes=1)
+"""A rally that is taken back while its message is on the way is called all the same, and then said to be over; after
+this long nobody need be called any more."""
 
 
 class LookNames(Protocol):
@@ -88,6 +92,8 @@ class Composer:
         if made_from is None:
             return Look(body=row.body, fallback=row.fallback, complete=True)
         subject, send = made_from
+        if isinstance(subject, RallyCreated) and row.state == "queued" and self._now() - row.received_at < CALLED_FOR:
+            subject = evolve(subject, ended_at=None)  # the edit will say so
         plain = row.fallback is None
         extras = await self._look_up(subject, send, row, until, plain=plain)
         subject = named(subject, extras.names.value)
