@@ -299,7 +299,7 @@ async def test_reads_give_up_with_the_status(
     await client.aclose()
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"a":NaN}', b"\xff"])
+@pytest.mark.parametrize("body", [b"<html>", b'{"a":NaN}', b"\xff", b"[" * 100_000])
 async def test_reads_accept_json_only(peer: Peer, autojump_clock: trio.testing.MockClock, body: bytes) -> None:
     client = Upstream("peer", "http://peer.test", dial=peer.dial(answering(plain(body))))
     with pytest.raises(Interrupted, match="not JSON"):
@@ -416,6 +416,22 @@ async def test_a_read_with_all_its_attempts_ends_within_two_minutes(
     with pytest.raises(Silent):
         await client.get_json("/", attempts=9)
     assert 100 < trio.current_time() - began <= 120
+    await client.aclose()
+
+
+async def test_a_sleep_that_ends_late_does_not_break_a_read(
+    peer: Peer, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine: the pause began before the two minutes were over and ended after them."""
+    slept = trio.sleep
+
+    async def late(seconds: float) -> None:
+        await slept(seconds + 100.0)
+
+    client = Upstream("peer", "http://peer.test", dial=peer.dial(silent), read_s=100.0, total_s=50.0)
+    monkeypatch.setattr(trio, "sleep", late)
+    with pytest.raises(NetError):
+        await client.get_json("/", attempts=9)
     await client.aclose()
 
 

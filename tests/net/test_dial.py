@@ -152,3 +152,9 @@ async def test_a_test_installation_reaches_nothing_but_this_machine() -> None:
         with pytest.raises(OSError, match="APP_ENV=test sends nothing to other machines"):
             await here(host, 80)
     assert reached == ["127.0.0.1", "::1", "localhost"]
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+async def test_a_name_that_cannot_be_one_is_a_host_that_is_not_there(host: str) -> None:
+    with pytest.raises(OSError, match="name"):
+        await tcp_dial()(host, 80)

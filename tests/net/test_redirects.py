@@ -31,6 +31,7 @@ SECRET = {
         (302, "http://a.test/plain", None),
         (302, "ftp://a.test/x", None),
         (302, "https://a.test:99999/x", None),
+        (302, "https://xn--a/x", None),
         (302, "", None),
         (304, "/new", None),
         (200, "/new", None),

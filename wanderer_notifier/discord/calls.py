@@ -174,7 +174,7 @@ class Calls:
     def _learn_clock(self, headers: Mapping[str, str]) -> None:
         try:
             self.ahead = parsedate_to_datetime(headers["date"]).astimezone(UTC) - self._now()
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, OverflowError):
             return
 
     def _watch_refusals(self) -> None:

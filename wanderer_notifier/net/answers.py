@@ -24,7 +24,10 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON; raises ValueError when it is none (NaN and Infinity are none either)."""
-        return json.loads(self.body, parse_constant=_no_constant)
+        try:
+            return json.loads(self.body, parse_constant=_no_constant)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
 
 @frozen

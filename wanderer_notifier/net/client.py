@@ -169,7 +169,7 @@ class Upstream:
             failures += 1
             wait = backoff.pause(failures, self._roll())
             try:
-                left = deadline - trio.current_time()
+                left = max(0.0, deadline - trio.current_time())  # a busy machine sleeps longer than it was told
                 answer = await self.request("GET", path, params=params, total_s=min(self._total_s, left))
                 if 200 <= answer.status < 300:
                     return self._decoded(answer)

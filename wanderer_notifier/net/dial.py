@@ -19,7 +19,10 @@ def tcp_dial(*, ipv4_only: bool = False) -> Dial:
     """A `Dial` over TCP; *ipv4_only* for hosts whose IPv6 route leads nowhere."""
 
     async def dial(host: str, port: int) -> trio.abc.HalfCloseableStream:
-        return await trio.open_tcp_stream(host, port, local_address="0.0.0.0" if ipv4_only else None)  # noqa: S104
+        try:
+            return await trio.open_tcp_stream(host, port, local_address="0.0.0.0" if ipv4_only else None)  # noqa: S104
+        except UnicodeError as error:  # a peer may send us anywhere (a redirect, Discord's gateway)
+            raise OSError("the name of the host is none") from error
 
     return dial
 

@@ -22,9 +22,10 @@ def onward(request: httpx.Request, status: int, headers: Mapping[str, str]) -> h
         return None
     try:
         url = request.url.join(location)
+        host = url.host  # decoded here, which may fail as well
     except (httpx.InvalidURL, ValueError):
         return None
-    if url.scheme not in _PORTS or not url.host or (url.port or 1) > 65535:
+    if url.scheme not in _PORTS or not host or (url.port or 1) > 65535:
         return None
     if request.url.scheme == "https" and url.scheme == "http":
         return None
