@@ -63,7 +63,6 @@ class Enrichment:
         )
         self.esi = esi = Esi(esi_api, part=health.component("esi"), roll=roll, told=metrics.esi_errors_left.set)
         self._upstreams = [esi_api]
-        self.esi = esi
         self.universe = Universe(store, esi, now=now, counted=metrics.looked_up)
         self.bodies = Bodies(store, esi, now=now, roll=roll)
         systems = Systems(store, maps=maps, kills=kills, now=now)

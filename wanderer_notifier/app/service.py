@@ -105,6 +105,9 @@ async def _run_alone(
     except* BudgetSpent as group:
         log.critical("essential_part_failed", reason=describe(group))
         code = EX_SOFTWARE
+    except* StoreError as group:
+        log.critical("storage_unusable", reason=describe(group), data_dir=str(settings.data_dir), uid=os.getuid())
+        code = EX_OSFILE
     except* OSError as group:
         log.critical("port_or_file_unusable", reason=describe(group), port=settings.web.port)
         code = EX_OSFILE
