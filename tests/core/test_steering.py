@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.core.base import HOME, JITA, decide, mail, one_map, rules, tracked, tracking
+from wanderer_notifier.core.killmail import parse_kill
 from wanderer_notifier.core.namehash import name_hash
-from wanderer_notifier.core.policy import Send, Skip, Verdict, system_refusal
+from wanderer_notifier.core.policy import Priority, Send, Skip, Verdict, system_refusal
+from wanderer_notifier.core.rules import judge_kill
 from wanderer_notifier.core.steering import LIMIT, Full, Place, Steering
 
 AMARR = 30002187
@@ -48,6 +50,46 @@ def test_a_system_that_is_tracked_by_command_is_told_of_where_known_space_is_pas
     assert channels(decide(mail(system_id=JITA), settings)) == []
     assert channels(decide(mail(system_id=JITA), tracking_jita.merged(settings))) == ["200"]
     assert channels(decide(mail(system_id=AMARR), tracking_jita.merged(settings))) == []
+
+
+def test_wormhole_space_is_told_of_where_known_space_is_passed_over() -> None:
+    assert channels(decide(mail(system_id=HOME), rules(one_map(track_kspace=False)))) == ["200"]
+
+
+def why(steering: Steering, system: int, *, track_kspace: bool = True) -> dict[str, tuple[str, str]]:
+    """What each check about the system looked at, and to what end."""
+    settings = steering.merged(rules(one_map(track_kspace=track_kspace)))
+    kill = parse_kill(mail(system_id=system), None)
+    judged = judge_kill(kill, "live", settings, tracking(), now=NOW, first_start=NOW)
+    return {check.rule: (check.seen, check.effect) for check in judged.checks if check.passed}
+
+
+def test_why_says_what_members_steered() -> None:
+    plain, tracked_ = why(Steering(), JITA), why(Steering().with_override(AMARR_PLACE, "track"), AMARR)
+    assert plain["system_not_hidden"] == ("Jita, not untracked by command", "system")
+    assert plain["kspace_wanted"] == ("not wormhole space, known space is wanted", "system")
+    assert "system_tracked" not in plain
+    assert tracked_["system_tracked"] == (f"Amarr [{AMARR}], by command", "reason")
+    assert tracked_["kspace_wanted"] == ("not wormhole space, known space is wanted", "system")
+    asked = why(Steering().with_override(AMARR_PLACE, "track"), AMARR, track_kspace=False)
+    assert asked["kspace_wanted"][0] == (
+        "not wormhole space, known space is not wanted, but this system was asked for by command"
+    )
+
+
+def test_why_says_that_a_system_was_untracked() -> None:
+    kill = parse_kill(mail(), None)
+    settings = Steering().with_override(HOME_PLACE, "untrack").merged(rules())
+    judged = judge_kill(kill, "live", settings, tracking(), now=NOW, first_start=NOW)
+    (seen,) = [check.seen for check in judged.checks if check.rule == "system_not_hidden"]
+    assert seen.endswith(", untracked by command")
+    assert not seen.endswith("not untracked by command")
+
+
+def test_a_hash_is_no_match_for_a_system_without_names() -> None:
+    assert not Priority(hashes=frozenset({name_hash("home")})).covers(HOME, None, "")
+    assert not Priority(hashes=frozenset({name_hash("home")})).covers(HOME, None, "other")
+    assert Priority(hashes=frozenset({name_hash("home")})).covers(HOME, None, "Home")
 
 
 def test_a_system_that_is_untracked_by_command_is_hidden_on_every_map() -> None:  # OPS-28
