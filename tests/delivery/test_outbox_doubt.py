@@ -63,7 +63,7 @@ async def test_without_read_message_history_a_fresh_row_is_sent_again_and_counte
     async with delivering() as bench:
         await bench.put(new(0))
         bench.discord.deny(MAIN, READ_MESSAGE_HISTORY)
-        bench.discord.api.history_without_permission = answer
+        bench.discord.api.channels.history_without_permission = answer
         await bench.idle()
         bench.discord.fault(faults.cut(effect=False))
         rule = bench.discord.fault(faults.status(503), route=POST, times=None)

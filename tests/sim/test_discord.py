@@ -286,11 +286,11 @@ async def test_what_a_channel_denies_shows_as_an_overwrite(ask: Asking) -> None:
 
 async def test_what_is_not_known_of_discord_can_be_chosen(ask: Asking) -> None:
     ask.discord.deny(MAIN, EMBED_LINKS, READ_MESSAGE_HISTORY)
-    ask.discord.api.without_embed_links = "strip"
+    ask.discord.api.channels.without_embed_links = "strip"
     assert (await ask.post({"content": "x", "embeds": [{"title": "t"}]})).json()["embeds"] == []
     assert (await ask.post({"embeds": [{"title": "t"}]})).json()["code"] == 50006
     assert (await ask("GET", MESSAGES)).json() == []
-    ask.discord.api.history_without_permission = "refuse"
+    ask.discord.api.channels.history_without_permission = "refuse"
     assert (await ask("GET", MESSAGES)).json()["code"] == 50013
 
 

@@ -330,7 +330,7 @@ async def test_completion_gives_choices_and_nothing_else(autojump_clock: MockClo
 
 
 async def test_a_button_edits_its_message(autojump_clock: MockClock, ask: Asking) -> None:
-    message = ask.discord.api.store(ask.discord.channel(MAIN), {"content": "rally"}, author=ask.discord.guild.bot)
+    message = ask.discord.api.store.add(ask.discord.channel(MAIN), {"content": "rally"}, author=ask.discord.guild.bot)
     pressed = ask.discord.interactions.click(message, "ack:1", user=PILOT)
     assert pressed.payload["message"]["id"] == message.id
     assert (await answer(ask, pressed, 7, {"content": "rally, acknowledged"})).status == 204

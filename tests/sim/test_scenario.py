@@ -78,7 +78,7 @@ async def evening(now: Now, seed: int, seconds: float = 120.0) -> tuple[Scenario
 
 
 def tell(world: World, expected: Expected) -> None:
-    world.discord.api.store(
+    world.discord.api.store.add(
         world.discord.channel(expected.channel), {"content": expected.markers[0]}, author=world.discord.guild.bot
     )
 

@@ -142,7 +142,7 @@ class Discord:
     def post_as(self, channel_id: str, user_id: str, content: str) -> Posted:
         """Let somebody else say something."""
         author = {"id": user_id, "username": f"pilot{user_id[-4:]}", "discriminator": "0", "avatar": None}
-        return self.api.store(self.channel(channel_id), {"content": content}, author=author)
+        return self.api.store.add(self.channel(channel_id), {"content": content}, author=author)
 
     async def until(self, ready: Callable[[], bool]) -> None:
         """Return as soon as *ready*() holds; it is asked again after every request and every posted message."""

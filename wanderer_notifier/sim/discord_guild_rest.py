@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wanderer_notifier.sim.discord_api import Answer
 from wanderer_notifier.sim.discord_guild import Guild
 from wanderer_notifier.sim.discord_permissions import CONNECT
-from wanderer_notifier.sim.discord_routes import Call, Reply, give, refuse
+from wanderer_notifier.sim.discord_routes import Answer, Call, Reply, give, refuse
 from wanderer_notifier.sim.http import Request
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from attrs import Factory, field, frozen
 
@@ -105,6 +106,10 @@ class Call:
     def open(self) -> bool:
         """Whether the token in the path is the credential."""
         return self.route.startswith(OPEN)
+
+
+Answer: TypeAlias = Callable[[Call, Request, float], Reply]
+"""Carries out one route at a moment (seconds of a monotonic clock)."""
 
 
 def find_route(method: str, path: str) -> Call | Reply:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 
 import trio
 
-from wanderer_notifier.sim.discord_api import Answer
 from wanderer_notifier.sim.discord_form import JsonObject, Problems, Refusal
-from wanderer_notifier.sim.discord_routes import Call, Reply, give, read_form, refuse, tell
+from wanderer_notifier.sim.discord_routes import Answer, Call, Reply, give, read_form, refuse, tell
 from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.interactions_commands import TOO_MANY_TODAY, check_command, count_refusal
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from wanderer_notifier.sim.discord_api import Answer, Api
+from wanderer_notifier.sim.discord_api import Api
 from wanderer_notifier.sim.discord_form import JsonObject, Problems, Refusal, invalid_form
 from wanderer_notifier.sim.discord_messages import Posted
-from wanderer_notifier.sim.discord_routes import Call, Reply, give, read_form, refuse, tell
+from wanderer_notifier.sim.discord_routes import Answer, Call, Reply, give, read_form, refuse, tell
 from wanderer_notifier.sim.discord_rules import EPHEMERAL, check_create, check_edit
 from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.interactions import ANSWER_S, AUTOCOMPLETE, COMPONENT, TOKEN_S, Interaction, Interactions
@@ -97,7 +97,7 @@ class InteractionRest:
         if source is None:
             return refuse(404, 10008, "Unknown Message")
         interaction.original = source.id
-        edited = self._api.edit(interaction.channel, source, data)
+        edited = self._api.store.edit(interaction.channel, source, data)
         if isinstance(edited, Posted):
             interaction.messages[edited.id] = edited
         return edited
@@ -147,7 +147,7 @@ class InteractionRest:
         form = read_form(request, check_edit)
         if isinstance(form, Reply):
             return form
-        edited = self._api.edit(interaction.channel, message, _with_mentions(form))
+        edited = self._api.store.edit(interaction.channel, message, _with_mentions(form))
         if isinstance(edited, Reply):
             return edited
         interaction.messages[message.id] = edited
@@ -195,7 +195,7 @@ class InteractionRest:
         bot = self._api.guild.bot
         # Nonces of interaction answers do not count (discord.md 2.2).
         said = _with_mentions({**form, "nonce": None})
-        message = self._api.store(interaction.channel, said, author=bot, origin=origin)
+        message = self._api.store.add(interaction.channel, said, author=bot, origin=origin)
         interaction.messages[message.id] = message
         return message
 
