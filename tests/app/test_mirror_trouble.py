@@ -22,7 +22,7 @@ from wanderer_notifier.state.store import Store
 
 
 async def test_a_mirror_that_cannot_be_written_is_counted_by_its_name(
-    autojump_clock: MockClock, tmp_path: Path, nursery: trio.Nursery
+    autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     def now() -> datetime:
         return datetime(2026, 11, 25, tzinfo=UTC)
@@ -44,8 +44,10 @@ async def test_a_mirror_that_cannot_be_written_is_counted_by_its_name(
     await store.write(lambda conn: priorities.note(conn, entry))
     (tmp_path / "command_log.bin").mkdir()
     (tmp_path / "command_log.bin" / "in the way").touch()
-    nursery.start_soon(helm.run)
-    await trio.sleep(60)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(helm.run)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    store.close()
     assert part.state == "degraded"
     assert metrics.registry.get_sample_value("notifier_persist_failures_total", {"file": "command_log.bin"}) is not None
-    nursery.cancel_scope.cancel()

@@ -115,7 +115,7 @@ async def test_no_log_line_holds_a_token_or_a_session(autojump_clock: MockClock)
 async def test_two_clients_on_one_token_do_not_fight(autojump_clock: MockClock) -> None:  # P28
     async with stage() as at:
         await live(at, stable=True)
-        at.store = Store.open(":memory:", run=inline)  # another machine, which knows nothing of the first
+        first, at.store = at.store, Store.open(":memory:", run=inline)  # another machine, new to it
         await at.start()
         await trio.sleep(600)
         assert at.count("identify") == 2
@@ -123,6 +123,7 @@ async def test_two_clients_on_one_token_do_not_fight(autojump_clock: MockClock) 
         data = at.interaction(1)
         await trio.sleep(1)
         assert at.drain() == [data["id"], data["id"]]  # both hear it: only the lock keeps a second copy away
+    first.close()
 
 
 async def test_thousands_of_reconnects_leave_nothing_behind(gateway_seeds: int, autojump_clock: MockClock) -> None:

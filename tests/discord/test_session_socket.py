@@ -101,7 +101,7 @@ async def test_two_hundred_reconnects_leave_one_connection_and_nothing_else(
 
 async def test_reconnects_over_real_sockets_leave_no_descriptor_behind() -> None:  # P62
     discord = make_discord(now=lambda: datetime.now(UTC))
-    descriptors = list[int]()
+    descriptors, store = list[int](), Store.open(":memory:", run=inline)
     async with trio.open_nursery() as nursery:
         port = await nursery.start(serve_tcp, discord.handle)
         upstream, rest, _ = make_rest(f"http://127.0.0.1:{port}/api/v10", tcp_dial())
@@ -109,7 +109,7 @@ async def test_reconnects_over_real_sockets_leave_no_descriptor_behind() -> None
             discover=rest.gateway,
             dial=tcp_dial(),
             user_agent="DiscordBot (https://test.invalid, 0.1)",
-            memory=GatewayMemory(Store.open(":memory:", run=inline), TOKEN),
+            memory=GatewayMemory(store, TOKEN),
             voice=VoiceMap(frozenset()),
             presence=lambda: presence(1, degraded=False),
             out=trio.open_memory_channel[GatewayEvent](1)[0],
@@ -128,6 +128,7 @@ async def test_reconnects_over_real_sockets_leave_no_descriptor_behind() -> None
             descriptors.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
         nursery.cancel_scope.cancel()
     await upstream.aclose()
+    store.close()
     assert max(descriptors[2:]) <= max(descriptors[:2]) + 1  # the old socket may be closing still
 
 

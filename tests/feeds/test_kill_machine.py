@@ -159,6 +159,7 @@ async def play(steps: list[Step], seed: int) -> None:
         await trio.sleep(120)
         told = await service.told()
         nursery.cancel_scope.cancel()
+    service.store.close()
     assert not service.expected - set(told), "missed"
     assert not {claim for claim, times in told.items() if times > 1}, "told twice"
     assert set(told) <= service.expected

@@ -92,8 +92,10 @@ class Stage:
 
 
 @pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    return Stage(nursery)
+def stage(nursery: trio.Nursery) -> Iterator[Stage]:
+    made = Stage(nursery)
+    yield made
+    made.store.close()
 
 
 async def test_a_valid_licence_is_asked_for_again_at_the_refresh_interval(

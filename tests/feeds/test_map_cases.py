@@ -66,6 +66,7 @@ async def serving(rules: Rules | None = None) -> AsyncIterator[MapService]:
         assert service.health.component(STREAM).state == service.health.component(DATA).state == "ok"
         yield service
         nursery.cancel_scope.cancel()
+    service.store.close()
 
 
 def serve_bytes(world: World, server: MapServer, *chunks: bytes) -> None:
@@ -571,3 +572,4 @@ async def test_the_very_first_list_does_not_swallow_what_happens_while_it_is_rea
         await trio.sleep(60)
         assert await service.told() == [f"system:home:{OTHER}"]
         nursery.cancel_scope.cancel()
+    service.store.close()

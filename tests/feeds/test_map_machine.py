@@ -273,6 +273,7 @@ async def play(steps: list[Step], seed: int) -> None:
         await trio.sleep(60)
         await check(story)
         nursery.cancel_scope.cancel()
+    service.store.close()
 
 
 async def check(story: Story) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -82,8 +82,10 @@ class Stage:
 
 
 @pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    return Stage(nursery)
+def stage(nursery: trio.Nursery) -> Iterator[Stage]:
+    made = Stage(nursery)
+    yield made
+    made.store.close()
 
 
 def slugs(maps: PluginMaps) -> list[str]:
