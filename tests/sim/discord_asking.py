@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -42,12 +43,12 @@ class Lost(Exception):
     """The connection ended before the answer was complete."""
 
 
-class Asking:
-    """Asks one fake Discord; each request has a connection of its own, in memory."""
+class Connection:
+    """Asks over one connection, one request after the other."""
 
-    def __init__(self, discord: Discord, nursery: trio.Nursery) -> None:
-        self.discord = discord
-        self._nursery = nursery
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._connection = h11.Connection(h11.CLIENT)
 
     async def __call__(
         self,
@@ -68,19 +69,47 @@ class Asking:
             "Content-Type": "application/json" if content else None,
             **(headers or {}),
         }
-        ours, theirs = stream_pair()
-        self._nursery.start_soon(serve_stream, theirs, self.discord.handle)
-        connection = h11.Connection(h11.CLIENT)
+        connection = self._connection
+        if connection.our_state is h11.DONE:
+            connection.start_next_cycle()
         head = h11.Request(method=method, target=path, headers=[(k, v) for k, v in sent.items() if v is not None])
         out = connection.send(head) or b""
         out += connection.send(h11.Data(data=content)) or b""
         out += connection.send(h11.EndOfMessage()) or b""
+        try:
+            await self._stream.send_all(out)
+            return await _read(connection, self._stream.receive_some)
+        except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
+            raise Lost from error
+
+
+class Asking:
+    """Asks one fake Discord; each request has a connection of its own, in memory."""
+
+    def __init__(self, discord: Discord, nursery: trio.Nursery) -> None:
+        self.discord = discord
+        self._nursery = nursery
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> Told:
+        """Ask; a header of None is left out. Raises `Lost` when no complete answer comes."""
+        async with self.connection() as connection:
+            return await connection(method, path, body, raw=raw, headers=headers)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection that is kept."""
+        ours, theirs = stream_pair()
+        self._nursery.start_soon(serve_stream, theirs, self.discord.handle)
         async with ours:
-            try:
-                await ours.send_all(out)
-                return await _read(connection, ours.receive_some)
-            except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
-                raise Lost from error
+            yield Connection(ours)
 
     async def post(self, body: object, channel: str = MAIN) -> Told:
         return await self("POST", f"/api/v10/channels/{channel}/messages", body)

@@ -52,6 +52,31 @@ def test_a_route_can_have_limits_of_its_own_and_change_them_while_running() -> N
     assert limits.take(POST, "1", 2.0, WALL).refused is None
 
 
+def test_a_hidden_limit_refuses_while_places_remain() -> None:
+    limits = RateLimits(hidden={POST: Limit(2, 600.0)})
+    assert [limits.take(POST, "1", 0.0, WALL).refused for _ in range(2)] == [None, None]
+    refused = limits.take(POST, "1", 60.0, WALL)
+    assert (refused.refused, refused.retry_after) == ("user", 540.0)
+    assert (dict(refused.headers)["X-RateLimit-Remaining"], dict(refused.headers)["Retry-After"]) == ("4", "540")
+    assert limits.take(POST, "2", 60.0, WALL).refused is None
+
+
+def test_a_shared_limit_says_that_others_used_it_up() -> None:
+    limits = RateLimits(shared={POST: Limit(1, 10.0)})
+    limits.take(POST, "1", 0.0, WALL)
+    refused = limits.take(POST, "1", 1.0, WALL)
+    assert (refused.refused, dict(refused.headers)["X-RateLimit-Scope"]) == ("shared", "shared")
+
+
+def test_a_bucket_can_get_another_name_and_keeps_its_window() -> None:
+    limits = RateLimits()
+    before = dict(limits.take(POST, "1", 0.0, WALL).headers)
+    assert limits.rename(POST) != before["X-RateLimit-Bucket"]
+    after = dict(limits.take(POST, "1", 0.0, WALL).headers)
+    assert after["X-RateLimit-Bucket"] == limits.bucket(POST) != before["X-RateLimit-Bucket"]
+    assert (before["X-RateLimit-Remaining"], after["X-RateLimit-Remaining"]) == ("4", "3")
+
+
 def test_too_many_bad_requests_block_the_address_until_they_are_old() -> None:
     limits = RateLimits(invalid=Limit(3, 600.0))
     for at in (0.0, 1.0, 2.0):

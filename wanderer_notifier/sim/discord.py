@@ -6,48 +6,25 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from functools import partial
 from random import Random
 
 import trio
-from attrs import evolve, frozen
 
 from wanderer_notifier.sim.discord_api import Api
 from wanderer_notifier.sim.discord_guild import Guild
 from wanderer_notifier.sim.discord_guild_rest import GuildRest
 from wanderer_notifier.sim.discord_messages import Channel, Posted
-from wanderer_notifier.sim.discord_routes import Call, Reply, find_route, give, page, upstream_error
-from wanderer_notifier.sim.faults import Broken, Cut, Fault, Faults, Rule, Stall, Status, TooMany, Truncated
+from wanderer_notifier.sim.discord_wire import RestWire, Seen
+from wanderer_notifier.sim.faults import Fault, Faults, Rule
 from wanderer_notifier.sim.gateway import FakeGateway
-from wanderer_notifier.sim.http import Exchange, Request
+from wanderer_notifier.sim.http import Exchange
 from wanderer_notifier.sim.interactions import Interactions
 from wanderer_notifier.sim.interactions_registry import Commands
 from wanderer_notifier.sim.interactions_rest import InteractionRest
-from wanderer_notifier.sim.ratelimits import limited_body, retry_after_header
 from wanderer_notifier.sim.voice import Voice
 
-JOURNAL = 20_000
-"""Requests that are remembered; the oldest go first."""
-
 _ZKILL = re.compile(r"https://zkillboard\.com/kill/\d+/?")
-
-
-@frozen(kw_only=True)
-class Seen:
-    """One request as the fake remembers it; headers are left out, they hold the token."""
-
-    at: float
-    """Seconds of Trio's clock."""
-    method: str
-    path: str
-    route: str | None
-    channel: str | None
-    status: int | None
-    """None: it was never answered."""
-    fault: Fault | None = None
-    refused_by: str | None = None
-    """The scope of the rate limit that refused it."""
 
 
 class Discord:
@@ -64,14 +41,17 @@ class Discord:
     def __init__(
         self, *, now: Callable[[], datetime], rng: Random, guild: Guild, token: str, application_id: str
     ) -> None:
-        self._now = now
         self.clock_ahead = timedelta()
-        """How far the `Date` of its answers is ahead of *now*."""
+        """How far Discord's clock is ahead of *now*: in ids, times of messages, and headers."""
+
+        def wall() -> datetime:
+            return now() + self.clock_ahead
+
         self._changed = trio.lowlevel.ParkingLot()
         self.guild = guild
         self.token = token
         self.application_id = application_id
-        self.api = Api(now=now, guild=guild, token=token, application_id=application_id, changed=self.notify)
+        self.api = Api(now=wall, guild=guild, token=token, application_id=application_id, changed=self.notify)
         self.membership = GuildRest(guild)
         self.api.more |= self.membership.routes()
         self.gateway = FakeGateway(self, rng)
@@ -82,8 +62,10 @@ class Discord:
         for part in (self.gateway, self.commands, answers):
             self.api.more |= part.routes()
         self.faults = Faults(rng)
-        self.journal: deque[Seen] = deque(maxlen=JOURNAL)
-        self.statuses: Counter[int | None] = Counter()
+        self._rest = RestWire(self.api, self.faults, now=wall, changed=self.notify)
+        self.journal: deque[Seen] = self._rest.journal
+        """The latest requests, oldest first."""
+        self.statuses: Counter[int | None] = self._rest.statuses
         """How often each status was answered; None counts the requests that never were."""
 
     # --- what tests and the demo ask and do -------------------------------------------------------------------
@@ -139,6 +121,11 @@ class Discord:
             self.voice.leave(user)
         self.gateway.channel_changed(channel_id)
 
+    def outage(self, on: bool = True, *, status: int | None = 503) -> None:
+        """Make the guild unavailable on the gateway, and let REST answer *status* for all that is in it (None: no)."""
+        self.gateway.outage(on)
+        self.api.outage_status = status if on else None
+
     def post_as(self, channel_id: str, user_id: str, content: str) -> Posted:
         """Let somebody else say something."""
         author = {"id": user_id, "username": f"pilot{user_id[-4:]}", "discriminator": "0", "avatar": None}
@@ -154,87 +141,7 @@ class Discord:
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, or let happen to it what was ordered."""
-        request = exchange.request
-        if exchange.wants_websocket:
-            await self.gateway.handle(exchange)
-            return
-        call = find_route(request.method, request.path)
-        route, channel = (call.route, call.channel) if isinstance(call, Call) else ("", None)
-        fault = self.faults.strike(route, channel)
-        if fault is None:
-            await self._send(exchange, self.api.answer(request, trio.current_time()), None)
-            return
-        await trio.sleep(fault.before_s)
-        if fault.revoke:
-            self.api.revoked = True
-        reply = self.api.answer(request, trio.current_time()) if fault.effect else None
-        await self._end(exchange, reply, fault)
-
-    # --- endings ------------------------------------------------------------------------------------------------
-
-    async def _end(self, exchange: Exchange, reply: Reply | None, fault: Fault) -> None:
-        await trio.sleep(fault.after_s)
-        match fault.ending:
-            case None:
-                assert reply is not None
-                await self._send(exchange, reply, fault)
-            case Status() as ending:
-                told = upstream_error(ending.status)
-                if ending.body is not None:
-                    told = Reply(status=ending.status, body=ending.body, content_type=ending.content_type)
-                await self._send(exchange, told, fault)
-            case TooMany() as ending:
-                await self._send(exchange, self._too_many(exchange.request, ending), fault)
-            case Cut():
-                self._note(exchange.request, None, fault)
-                exchange.abort()
-            case Stall():
-                self._note(exchange.request, None, fault)
-                await exchange.peer_left()
-            case Truncated():
-                assert reply is not None
-                self._note(exchange.request, reply, fault)
-                whole = [*reply.all_headers(), ("Content-Length", str(len(reply.body)))]
-                await exchange.start(reply.status, whole)
-                await exchange.send(reply.body[: len(reply.body) // 2])
-                await exchange.hang_up()
-            case Broken():
-                assert reply is not None
-                half = evolve(reply, body=reply.body[: len(reply.body) // 2])
-                await self._send(exchange, half, fault)
-
-    def _too_many(self, request: Request, ending: TooMany) -> Reply:
-        at = trio.current_time()
-        if ending.scope != "shared":
-            self.api.limits.count_invalid(at)
-        if ending.scope == "edge":
-            return page(429, "You are being blocked", code=1015).plus([retry_after_header(ending.retry_after)])
-        call = find_route(request.method, request.path)
-        route, major = (call.route, call.major) if isinstance(call, Call) else ("", "")
-        headers = self.api.limits.exhausted(route, ending.scope, ending.retry_after, at, self._now(), major)
-        return give(limited_body(ending.retry_after, everywhere=ending.scope == "global"), 429).plus(headers)
-
-    async def _send(self, exchange: Exchange, reply: Reply, fault: Fault | None) -> None:
-        self._note(exchange.request, reply, fault)
-        date = ("Date", format_datetime(self._now() + self.clock_ahead, usegmt=True))
-        await exchange.respond(reply.status, [date, *reply.all_headers()], reply.body)
-
-    def _note(self, request: Request, reply: Reply | None, fault: Fault | None) -> None:
-        call = find_route(request.method, request.path)
-        self.journal.append(
-            Seen(
-                at=trio.current_time(),
-                method=request.method,
-                path=request.path,
-                route=call.route if isinstance(call, Call) else None,
-                channel=call.channel if isinstance(call, Call) else None,
-                status=reply.status if reply else None,
-                fault=fault,
-                refused_by=dict(reply.headers).get("X-RateLimit-Scope") if reply else None,
-            )
-        )
-        self.statuses[reply.status if reply else None] += 1
-        self.notify()
+        await (self.gateway if exchange.wants_websocket else self._rest).handle(exchange)
 
     def notify(self) -> None:
         """Something happened; who waits in `until` asks again."""

@@ -11,7 +11,17 @@ from wanderer_notifier.sim.discord_form import JsonObject, Problems, invalid_for
 from wanderer_notifier.sim.discord_guild import Guild
 from wanderer_notifier.sim.discord_messages import Snowflakes
 from wanderer_notifier.sim.discord_routes import Answer as Answer  # what answers a route here
-from wanderer_notifier.sim.discord_routes import Call, Reply, find_route, gateway_url, give, page, refuse, tell
+from wanderer_notifier.sim.discord_routes import (
+    Call,
+    Reply,
+    find_route,
+    gateway_url,
+    give,
+    page,
+    refuse,
+    tell,
+    upstream_error,
+)
 from wanderer_notifier.sim.discord_store import MessageStore
 from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.ratelimits import RateLimits, limited_body
@@ -65,6 +75,8 @@ class Api:
         """Whether anybody may take the bot into a server of their own."""
         self.revoked = False
         """Whether the token has died."""
+        self.outage_status: int | None = None
+        """What everything in the guild answers while the guild has an outage; None: there is none."""
 
     def answer(self, request: Request, at: float) -> Reply:
         """Carry out one request at the moment *at* (seconds of a monotonic clock) and give its answer."""
@@ -90,6 +102,8 @@ class Api:
             return self._carry_out(call, request, at)
         if not call.open and (self.revoked or request.headers.get("authorization") != f"Bot {self._token}"):
             return refuse(401, 0, "401: Unauthorized")
+        if self.outage_status is not None and call.ids.keys() & {"c", "g"}:
+            return upstream_error(self.outage_status)
         verdict = self.limits.take(call.route, call.major, at, self._now(), counts_for_bot=not call.open)
         if verdict.refused is not None:
             body = limited_body(verdict.retry_after, everywhere=verdict.refused == "global")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from wanderer_notifier.sim.discord_form import JsonObject, Problems, Refusal, invalid_form
 from wanderer_notifier.sim.http import Request
@@ -77,13 +77,7 @@ class Reply:
 
     def plus(self, headers: HeaderList) -> Reply:
         """The same answer with more headers."""
-        return Reply(
-            status=self.status,
-            body=self.body,
-            headers=[*self.headers, *headers],
-            content_type=self.content_type,
-            from_edge=self.from_edge,
-        )
+        return evolve(self, headers=[*self.headers, *headers])
 
 
 @frozen(kw_only=True)
@@ -148,6 +142,12 @@ def page(status: int, title: str, *, code: int | None = None) -> Reply:
     head = f"<head><title>{title}</title></head>"
     body = f"<!DOCTYPE html>\n<html>{head}<body><h1>{title}</h1><p>{detail}</p></body></html>\n"
     return Reply(status=status, body=body.encode(), content_type="text/html; charset=UTF-8", from_edge=True)
+
+
+def blocked() -> Reply:
+    """What the edge may answer instead (discord.md 3.2): JSON, none of Discord's headers, no word how long."""
+    text = "You are being blocked from accessing our API temporarily due to exceeding our rate limits frequently."
+    return evolve(give({"code": 0, "message": text}, 429), from_edge=True)
 
 
 def upstream_error(status: int) -> Reply:

@@ -85,12 +85,17 @@ class RateLimits:
         routes: limit per route template such as `POST /channels/{c}/messages`; what is not listed has `default`.
         overall: the limit over all routes together.
         invalid: how many bad requests make the edge block the address.
+        hidden: further limits of a route that no header tells; where they refuse, places remain (discord.md 3.2).
+        shared: limits of a resource that others use up; they refuse with the scope `shared`.
     """
 
     routes: dict[str, Limit] = Factory(lambda: {"POST /channels/{c}/messages": MESSAGES})
     default: Limit = Limit(50, 5.0)
     overall: Limit = GLOBAL
     invalid: Limit = INVALID
+    hidden: dict[str, Limit] = Factory(dict)
+    shared: dict[str, Limit] = Factory(dict)
+    _renamed: dict[str, int] = Factory(dict)
     _windows: dict[tuple[str, str], Window] = Factory(dict)
 
     def take(self, route: str, major: str, at: float, wall: datetime, *, counts_for_bot: bool = True) -> Verdict:
@@ -108,22 +113,42 @@ class RateLimits:
         if counts_for_bot:
             overall.take(at)
         passed = window.take(at)
-        headers = self._describe(route, window, at, wall)
+        headers = self.describe(route, major, at, wall)
+        refused: Scope = "user"
+        wait = 0.0 if passed else window.next_free_s(at)
+        if passed:
+            for scope, beyond in self._beyond(route, major):
+                if not beyond.take(at):
+                    refused, wait, passed = scope, beyond.next_free_s(at), False
+                    break
         if passed:
             return Verdict(headers=headers)
-        wait = window.next_free_s(at)
-        headers += [("X-RateLimit-Scope", "user"), retry_after_header(wait)]
-        return Verdict(headers=headers, refused="user", retry_after=wait)
+        headers += [("X-RateLimit-Scope", refused), retry_after_header(wait)]
+        return Verdict(headers=headers, refused=refused, retry_after=wait)
+
+    def describe(self, route: str, major: str, at: float, wall: datetime) -> HeaderList:
+        """What the headers tell about a bucket now."""
+        window = self._window(route, major)
+        return self._bucket(route, window.limit, window.left(at), window.all_free_s(at), wall)
+
+    def rename(self, route: str) -> str:
+        """From now on the bucket of *route* has another opaque name, as Discord may do at any time; gives that."""
+        self._renamed[route] = self._renamed.get(route, 0) + 1
+        return self.bucket(route)
+
+    def bucket(self, route: str) -> str:
+        """The opaque name of a route's bucket now."""
+        return bucket_hash(route + "'" * self._renamed.get(route, 0))
 
     def exhausted(
-        self, route: str, scope: Scope, retry_after: float, at: float, wall: datetime, major: str = ""
+        self, route: str, scope: Scope, retry_after: float, wall: datetime, major: str = "", remaining: int = 0
     ) -> HeaderList:
         """The headers of a 429 that is given although our own count would let the request pass."""
         if scope == "global":
             return [("X-RateLimit-Global", "true"), ("X-RateLimit-Scope", "global"), retry_after_header(retry_after)]
         limit = self._window(route, major).limit
         return [
-            *_bucket(route, limit, 0, retry_after, wall),
+            *self._bucket(route, limit, remaining, retry_after, wall),
             ("X-RateLimit-Scope", scope),
             retry_after_header(retry_after),
         ]
@@ -146,18 +171,25 @@ class RateLimits:
             window = self._windows[route, major] = Window(limit)
         return window
 
-    def _describe(self, route: str, window: Window, at: float, wall: datetime) -> HeaderList:
-        return _bucket(route, window.limit, window.left(at), window.all_free_s(at), wall)
+    def _beyond(self, route: str, major: str) -> list[tuple[Scope, Window]]:
+        known: list[tuple[Scope, str, dict[str, Limit]]] = [
+            ("user", "hidden", self.hidden),
+            ("shared", "shared", self.shared),
+        ]
+        return [
+            (scope, self._kept(f"{name} {route}", major, limits[route]))
+            for scope, name, limits in known
+            if route in limits
+        ]
 
-
-def _bucket(route: str, limit: Limit, remaining: int, reset_after: float, wall: datetime) -> HeaderList:
-    return [
-        ("X-RateLimit-Limit", str(limit.requests)),
-        ("X-RateLimit-Remaining", str(remaining)),
-        ("X-RateLimit-Reset", f"{wall.timestamp() + reset_after:.3f}"),
-        ("X-RateLimit-Reset-After", f"{_up(reset_after):.3f}"),
-        ("X-RateLimit-Bucket", bucket_hash(route)),
-    ]
+    def _bucket(self, route: str, limit: Limit, remaining: int, reset_after: float, wall: datetime) -> HeaderList:
+        return [
+            ("X-RateLimit-Limit", str(limit.requests)),
+            ("X-RateLimit-Remaining", str(remaining)),
+            ("X-RateLimit-Reset", f"{wall.timestamp() + reset_after:.3f}"),
+            ("X-RateLimit-Reset-After", f"{_up(reset_after):.3f}"),
+            ("X-RateLimit-Bucket", self.bucket(route)),
+        ]
 
 
 def bucket_hash(route: str) -> str:
@@ -165,10 +197,11 @@ def bucket_hash(route: str) -> str:
     return hashlib.sha256(route.encode()).hexdigest()[:32]
 
 
-def limited_body(retry_after: float, *, everywhere: bool) -> dict[str, object]:
+def limited_body(retry_after: float, *, everywhere: bool, code: int | None = None) -> dict[str, object]:
     """The JSON body of a 429 from Discord itself; *retry_after* in seconds."""
     message = "You are being rate limited." if not everywhere else "You are being globally rate limited."
-    return {"message": message, "retry_after": _up(retry_after), "global": everywhere}
+    told = {} if code is None else {"code": code}
+    return {"message": message, "retry_after": _up(retry_after), "global": everywhere, **told}
 
 
 def retry_after_header(retry_after: float) -> tuple[str, str]:
