@@ -47,7 +47,7 @@ ROWS: list[tuple[str, list[dict[str, Any]], dict[int, tuple[str | None, float]],
     ("N8", [item(1), item(2)], {1: (B, 60_000_000), 2: ("Not priced", 0)}, ["• Shield Booster (~60.00M ISK)"]),
     ("N9", [item(99)], {99: (None, 80_000_000)}, []),
     ("destroyed", [{"item_type_id": 1, "quantity_destroyed": 5}], {1: (B, 80_000_000)}, []),
-    ("markup", [item(1)], {1: ("*A* [b](x)", 60_000_000)}, ["• \\*A\\* \\[b\\]\\(x) (~60.00M ISK)"]),
+    ("markup", [item(1)], {1: ("*A* [b](x)", 60_000_000)}, ["• \\*A\\* \\[b\\]\\(x\\) (~60.00M ISK)"]),
 ]
 
 

@@ -418,7 +418,7 @@ def test_w9_empty_words_of_a_rally_are_replaced() -> None:
 def test_d13_w50_a_long_rally_note_is_cut_and_literal() -> None:
     shown = embed(render(evolve(RALLY, message="[Fleet form](https://evil.example)" + "x" * 1500), SEND))
     note = shown["description"].split("💬 ")[1]
-    assert note.startswith("\\[Fleet form\\]\\(https://evil.example)xxx")
+    assert note.startswith("\\[Fleet form\\]\\(https://evil.example\\)xxx")
     assert note.endswith("x…")
     assert len(note) < 510
 

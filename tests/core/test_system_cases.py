@@ -88,7 +88,12 @@ def test_k46_places_are_named_even_when_nobody_says_how(system_id: int, name: st
         ({"security": 0.0}, "0.0 (Null-sec)", RED, 45040),
         ({"security": -0.4}, "-0.4 (Null-sec)", RED, 45040),
         ({"security": -1.0}, "-1.0 (Null-sec)", RED, 45040),
+        ({"security": 0.9, "type_description": "Null-sec"}, "0.9 (High-sec)", GREEN, 45038),
         ({}, None, BLUE, 45041),
+        ({"type_description": "High-sec"}, None, BLUE, 45038),
+        ({"type_description": "Low-sec"}, None, BLUE, 45039),
+        ({"type_description": "Null-sec"}, None, BLUE, 45040),
+        ({"type_description": "Abyssal"}, None, BLUE, 45041),
     ],
 )
 def test_w44_label_colour_and_icon_agree(static: dict[str, Any], security: str | None, color: int, icon: int) -> None:

@@ -77,7 +77,9 @@ def test_w50_walls_of_line_feeds_collapse() -> None:
     ("raw", "shown"),
     [
         ("_x_ *y* ~z~ `q` |s|", r"\_x\_ \*y\* \~z\~ \`q\` \|s\|"),
-        ("[Fleet form](https://evil.example)", r"\[Fleet form\]\(https://evil.example)"),
+        ("[Fleet form](https://evil.example)", r"\[Fleet form\]\(https://evil.example\)"),
+        ("[a] (b) [c](d)", r"\[a\] \(b\) \[c\]\(d\)"),
+        ("[.-.] (b)", r"\[.-.\] (b)"),
         ("back\\slash", "back\\\\slash"),
         ("1DQ1-A", "1DQ1-A"),
         ("Home (J123456)", "Home (J123456)"),

@@ -21,6 +21,9 @@ WORMHOLE_ICON, HIGH_ICON, LOW_ICON, NULL_ICON = 45041, 45038, 45039, 45040
 _PATH_LIMIT = 500
 """An address longer than this would not fit into a field with its text."""
 
+_ICONS = {"High-sec": HIGH_ICON, "Low-sec": LOW_ICON, "Null-sec": NULL_ICON}
+"""For a system of which only this word is known."""
+
 _PLAIN_CLASS = re.compile(r"C\d{1,2}")
 _WORDS_OF_CLASS = re.compile(r"Class \d+ \((.+)\)")
 
@@ -56,7 +59,7 @@ def system_embed(
         fields.append(("Region", link(region, f"https://evemaps.dotlan.net/{page}/{path_part(region)}")))
     if wormhole and (effect := one_line(known.effect or "")):
         fields.append(("Effect", escape(effect)))
-    color, icon = (OWN_COLOR, NULL_ICON) if kind and not wormhole else _mark(wormhole, known.security)
+    color, icon = (OWN_COLOR, NULL_ICON) if kind and not wormhole else _mark(wormhole, known)
     shown = [{"name": title, "value": value, "inline": True} for title, value in fields]
     if now is not None and (kills := recent_kills(recent, now)):
         shown.append({"name": "Recent Kills", "value": kills, "inline": False})
@@ -97,12 +100,12 @@ def _kind(wormhole: bool, known: SystemStatic, kind: str | None) -> str:
     return f"{escape(description)} wormhole system" if description else "wormhole system"
 
 
-def _mark(wormhole: bool, security: float | None) -> tuple[int, int]:
+def _mark(wormhole: bool, known: SystemStatic) -> tuple[int, int]:
     if wormhole:
         return WORMHOLE_COLOR, WORMHOLE_ICON
-    if security is None:
-        return UNKNOWN_COLOR, WORMHOLE_ICON
-    shown = shown_security(security)
+    if known.security is None:
+        return UNKNOWN_COLOR, _ICONS.get(known.type_description or "", WORMHOLE_ICON)
+    shown = shown_security(known.security)
     if shown >= 0.5:
         return HIGH_COLOR, HIGH_ICON
     return (LOW_COLOR, LOW_ICON) if shown > 0 else (NULL_COLOR, NULL_ICON)

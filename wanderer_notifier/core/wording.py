@@ -18,6 +18,7 @@ _SPACES = re.compile(r"\s+")
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _MANY_BREAKS = re.compile(r"\n\s*\n(?:\s*\n)+")
 _MARKS = re.compile(r"([\\*_~`|<\[\]])")
+_ROUND = re.compile(r"([()])")
 _BLOCK_START = re.compile(r"^(\s*)([>#-])", re.MULTILINE)
 _LIST_START = re.compile(r"^(\s*\d+)([.)])(?=\s|$)", re.MULTILINE)
 _LINK_MARKS = re.compile(r"[\\*_~`|<>\[\]]")
@@ -76,7 +77,8 @@ def _has_ink(text: str) -> bool:
 def escape(text: str) -> str:
     """*text* so that Markdown shows it literally and nothing in it can ping."""
     text = _MARKS.sub(r"\\\1", text)
-    text = text.replace("\\](", "\\]\\(")  # brackets alone stay readable, a masked link does not form
+    if "\\](" in text:  # round brackets alone stay as they are: only after square ones do they make a link
+        text = _ROUND.sub(r"\\\1", text)
     text = _LIST_START.sub(r"\1\\\2", _BLOCK_START.sub(r"\1\\\2", text))
     return unping(text)
 
