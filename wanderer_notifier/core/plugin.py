@@ -19,6 +19,8 @@ MOST_MAPS = 200
 """The server lists at most 100 (wanderer-map.md 3.5); more would be somebody's mistake."""
 
 _ROUTES = ("primary", "system_kill", "character_kill", "system", "character", "rally")
+_BOT = re.compile(r"^bot(?:\s+|$)", re.IGNORECASE)
+"""How some copy a token, with the word that stands in front of it in the header."""
 _DISCORD_ID = re.compile(r"[0-9]{15,20}")
 
 
@@ -221,7 +223,7 @@ def _token(value: object, odd: Callable[[str], None]) -> str | None:
     text = _text(value)
     if text is None:
         return None
-    token = text[4:].strip() if text.lower().startswith("bot ") else text
+    token = _BOT.sub("", text)
     if not token or not all("!" <= letter <= "~" for letter in token):
         odd("its bot token is none (blanks or other letters in it); the configured bot speaks for it")
         return None
