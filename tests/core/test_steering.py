@@ -158,3 +158,128 @@ def test_what_is_known_by_name_only_is_not_asked_of_the_kill_feed() -> None:
     steering = Steering().with_override(Place(name="Nowhere"), "track")
     changed: Any = steering.merged(rules())
     assert changed.extra_systems == {}
+
+
+# --- the lists themselves ------------------------------------------------------------------------------------------
+
+TYPED, ID_ONLY_ALIKE = Place(name="AMARR"), Place(name="Amarr", system_id=HOME)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (AMARR_PLACE, Place(name="Another name", system_id=AMARR), True),
+        (AMARR_PLACE, ID_ONLY_ALIKE, False),
+        (AMARR_PLACE, TYPED, True),
+        (TYPED, Place(name="amarr"), True),
+        (TYPED, HOME_PLACE, False),
+        (TYPED, Place(name="Jita"), False),
+    ],
+    ids=["one id", "two ids of one name", "an id and its name", "a name twice", "a name and another", "two names"],
+)
+def test_two_places_are_one_system_by_their_ids_or_else_by_name(one: Place, other: Place, same: bool) -> None:
+    assert one.same(other) is same
+    assert other.same(one) is same
+
+
+def test_a_priority_system_is_listed_once_the_newest_first_and_says_who_added_it() -> None:
+    steering = Steering().with_priority(AMARR_PLACE, by="7", at=NOW).with_priority(HOME_PLACE)
+    assert [one.place for one in steering.systems] == [HOME_PLACE, AMARR_PLACE]
+    assert steering.with_priority(TYPED, by="8") is steering
+    found = steering.priority(TYPED)
+    assert found is not None
+    assert (found.place, found.by, found.at) == (AMARR_PLACE, "7", NOW)
+    assert steering.priority(Place(name="Jita")) is None
+
+
+def test_a_hash_of_the_former_program_stands_for_the_system_of_that_name() -> None:
+    steering = Steering().with_hashes([name_hash("amarr")], NOW)
+    assert steering.with_priority(AMARR_PLACE) is steering
+    assert steering.without_priority(AMARR_PLACE) == Steering()
+    assert steering.priority(HOME_PLACE) is None
+    assert steering.without_priority(HOME_PLACE) == steering
+    assert [(one.place, one.at) for one in steering.systems] == [(None, NOW)]
+
+
+def test_removing_takes_every_entry_that_makes_the_system_one_of_priority_and_no_other() -> None:
+    steering = Steering().with_priority(HOME_PLACE).with_priority(AMARR_PLACE)
+    steering = steering.with_hashes([name_hash("amarr"), name_hash("AMARR"), 5])
+    left = steering.without_priority(AMARR_PLACE)
+    assert [(one.place, one.name_hash) for one in left.systems] == [
+        (HOME_PLACE, name_hash("J123456")),
+        (None, 5),
+    ]
+    assert left.without_priority(AMARR_PLACE) == left
+
+
+def test_hashes_are_taken_over_once_behind_our_own_as_far_as_there_is_room() -> None:
+    steering = Steering().with_priority(AMARR_PLACE)
+    taken = steering.with_hashes([5, name_hash("Amarr"), 5, 6])
+    assert taken.hashes() == [name_hash("Amarr"), 5, 6]
+    assert len(taken.systems) == 3
+    assert len(steering.with_hashes(range(2000)).systems) == 1_000
+
+
+def test_a_full_priority_list_refuses_more_and_still_knows_its_own() -> None:
+    full = Steering().with_hashes(range(1, 1_000)).with_priority(AMARR_PLACE)
+    assert len(full.systems) == 1_000
+    with pytest.raises(Full):
+        full.with_priority(HOME_PLACE)
+    assert full.with_priority(AMARR_PLACE) is full
+
+
+def test_a_full_list_of_overrides_holds_a_thousand() -> None:
+    full = Steering()
+    for number in range(1_000):
+        full = full.with_override(Place(name=f"x{number}"), "track")
+    with pytest.raises(Full):
+        full.with_override(AMARR_PLACE, "track")
+
+
+def test_only_entries_without_a_name_wait_for_one() -> None:
+    steering = Steering().with_priority(Place(name="amarr")).with_hashes([name_hash("jita"), 5])
+    assert steering.unresolved == 2
+    assert Steering().with_priority(HOME_PLACE).unresolved == 0
+    settled = Steering().with_priority(HOME_PLACE).with_override(AMARR_PLACE, "track")
+    assert settled.resolved([Place(name="J123456", system_id=JITA)]) is settled  # ids are never given anew
+    assert steering.resolved([HOME_PLACE]) is steering
+
+
+def test_a_name_alone_takes_the_id_of_the_first_system_so_called_in_every_list() -> None:
+    typed = Place(name="amarr")
+    steering = Steering().with_priority(typed, by="7", at=NOW).with_override(typed, "untrack", by="8")
+    named = steering.resolved([AMARR_PLACE, ID_ONLY_ALIKE])
+    assert [(one.place, one.by, one.at) for one in named.systems] == [(AMARR_PLACE, "7", NOW)]
+    assert [(one.place, one.kind, one.by) for one in named.overrides] == [(AMARR_PLACE, "untrack", "8")]
+
+
+def test_an_override_alone_is_resolved_too() -> None:
+    steering = Steering().with_override(TYPED, "track")
+    assert steering.tracked() == {}
+    assert steering.resolved([AMARR_PLACE]).tracked() == {AMARR: "Amarr"}
+
+
+def test_overrides_are_found_and_taken_back_by_system() -> None:
+    steering = Steering().with_override(HOME_PLACE, "untrack").with_override(AMARR_PLACE, "track")
+    found = steering.override(TYPED)
+    assert found is not None
+    assert found.kind == "track"
+    assert steering.override(Place(name="Jita")) is None
+    assert [one.place for one in steering.without_override(TYPED).overrides] == [HOME_PLACE]
+    assert steering.without_override(Place(name="Jita")) == steering
+
+
+def test_only_untracked_systems_are_hidden_and_only_tracked_ones_are_followed() -> None:
+    steering = Steering().with_override(HOME_PLACE, "untrack").with_override(AMARR_PLACE, "track")
+    assert steering.tracked() == {AMARR: "Amarr"}
+    assert steering.hidden() == Priority(ids=frozenset({HOME}))
+    by_name = Steering().with_override(Place(name="Nowhere"), "untrack")
+    assert by_name.hidden() == Priority(names=frozenset({"nowhere"}))
+    assert by_name.tracked() == {}
+
+
+def test_lists_add_to_what_the_rules_have_and_empty_ones_change_nothing() -> None:
+    has = rules(priority=Priority(ids=frozenset({1}), names=frozenset({"a"}), hashes=frozenset({9})))
+    assert Steering().merged(has) is has
+    merged = Steering().with_priority(HOME_PLACE).with_priority(Place(name="B")).with_hashes([5]).merged(has)
+    assert merged.priority == Priority(ids=frozenset({1, HOME}), names=frozenset({"a", "b"}), hashes=frozenset({5, 9}))
