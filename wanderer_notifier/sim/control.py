@@ -8,27 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from wanderer_notifier.sim import faults
-from wanderer_notifier.sim.discord_messages import Posted
+from wanderer_notifier.sim.control_discord import DiscordCalls
 from wanderer_notifier.sim.http import Exchange
-from wanderer_notifier.sim.ratelimits import Limit
 
 if TYPE_CHECKING:
     from wanderer_notifier.sim.world import World
 
 JsonObject: TypeAlias = dict[str, Any]
 Call: TypeAlias = Callable[[JsonObject], object]
-
-FAULTS: dict[str, Callable[..., faults.Fault]] = {
-    "slow": faults.slow,
-    "status": faults.status,
-    "limited": faults.limited,
-    "cut": faults.cut,
-    "stall": faults.stall,
-    "truncated": faults.truncated,
-    "revoked": faults.revoked,
-}
-"""The misfortunes by name; their arguments are those of the function."""
 
 KILLFEED_FAULTS = """
 crash_channels close_all cut_all restart stall stall_heartbeats delay_join drop_replies refuse_upgrades
@@ -41,10 +28,11 @@ voice_join voice_leave
 UPSTREAM_FAULTS = {"killfeed": KILLFEED_FAULTS.split(), "maps": MAP_FAULTS.split(), "gateway": GATEWAY.split()}
 """The methods of the feeds and of Discord's gateway that a caller may use."""
 
-POST = "POST /channels/{c}/messages"
-
 MAX_WAIT_S = 30.0
 """How long `POST /wait` may keep its caller."""
+
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What calls raise for arguments that make no sense to them; a caller's slip must not end the universe."""
 
 
 class Control:
@@ -57,6 +45,7 @@ class Control:
     def __init__(self, world: World) -> None:
         self._world = world
         self._calls: dict[str, Call] = {
+            **DiscordCalls(world.discord).calls,
             "kill": self._kill,
             "push": self._push,
             "history": self._history,
@@ -66,15 +55,7 @@ class Control:
             "rally": self._rally,
             "cut": self._cut,
             "shut": self._shut,
-            "fault": self._fault,
-            "calm": self._calm,
-            "limit": self._limit,
-            "permission": self._permission,
-            "revive": self._revive,
             "upstream": self._upstream,
-            "invoke": self._invoke,
-            "answers": self._answers,
-            "messages": self._messages,
             "counts": self._counts,
             "environment": self._environment,
         }
@@ -92,9 +73,12 @@ class Control:
         else:
             try:
                 arguments = json.loads(request.body or b"{}")
+                if not isinstance(arguments, dict):
+                    raise ValueError("the arguments must be a JSON object")
                 answer = await self._wait(arguments) if name == "wait" else self._calls[name](arguments)
-            except (ValueError, TypeError, LookupError) as error:
-                status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
+            except NONSENSE as error:
+                told = f"missing or unknown: {error}" if isinstance(error, KeyError) else str(error)
+                status, answer = 400, {"error": f"{type(error).__name__}: {told}"}
         await exchange.respond(status, [("Content-Type", "application/json")], json.dumps(answer).encode())
 
     # --- what happens in the game and on the map --------------------------------------------------------------------
@@ -143,34 +127,6 @@ class Control:
         door.shut = arguments.get("on", True)
         return {"connections": door.cut() if door.shut else 0}
 
-    def _fault(self, arguments: JsonObject) -> object:
-        """Order a misfortune for Discord: `kind` with its `arguments`, and which requests it meets."""
-        fault = FAULTS[arguments.pop("kind")](**arguments.pop("arguments", {}))
-        self._world.discord.fault(fault, **arguments)
-        return {"rules": len(self._world.discord.faults.rules)}
-
-    def _calm(self, arguments: JsonObject) -> object:
-        """Forget all misfortunes ordered for Discord."""
-        self._world.discord.faults.clear()
-        return {}
-
-    def _limit(self, arguments: JsonObject) -> object:
-        """Give a route of Discord (default: posting) another rate limit: `requests` in `per_s` seconds."""
-        limit = Limit(int(arguments["requests"]), float(arguments["per_s"]))
-        self._world.discord.api.limits.routes[arguments.get("route", POST)] = limit
-        return {}
-
-    def _permission(self, arguments: JsonObject) -> object:
-        """Take the permission `bits` from the bot in `channel`, or give them back (`allow`: true)."""
-        change = self._world.discord.allow if arguments.get("allow") else self._world.discord.deny
-        change(arguments["channel"], int(arguments["bits"]))
-        return {}
-
-    def _revive(self, arguments: JsonObject) -> object:
-        """Let the token live again."""
-        self._world.discord.api.revoked = False
-        return {}
-
     def _upstream(self, arguments: JsonObject) -> object:
         """Trouble with `killfeed`, `maps` or `gateway`: one of its methods above, and that method's arguments."""
         target, method = arguments["upstream"], arguments["method"]
@@ -179,28 +135,7 @@ class Control:
         owner = self._world.discord.gateway if target == "gateway" else getattr(self._world, target)
         return {"result": getattr(owner, method)(**arguments.get("arguments", {}))}
 
-    def _invoke(self, arguments: JsonObject) -> object:
-        """Let a user send a slash command (arguments of `Interactions.invoke`)."""
-        try:
-            return {"id": self._world.discord.interactions.invoke(**arguments).id}
-        except PermissionError as error:
-            raise ValueError(str(error)) from error
-
     # --- what can be seen -------------------------------------------------------------------------------------------
-
-    def _messages(self, arguments: JsonObject) -> object:
-        """The messages of one channel, or of all by id."""
-        discord = self._world.discord
-        channels = [arguments["channel"]] if "channel" in arguments else list(discord.guild.channels)
-        return {channel: [_told(one) for one in discord.messages(channel)] for channel in channels}
-
-    def _answers(self, arguments: JsonObject) -> object:
-        """What users see in answer to their commands, oldest first; or only that of the interaction `id`."""
-        asked = [one for one in self._world.discord.interactions.log if arguments.get("id") in (None, one.id)]
-        return [
-            {"id": one.id, "command": one.command, "loading": one.loading, "shown": [_told(each) for each in one.shown]}
-            for one in asked
-        ]
 
     async def _wait(self, arguments: JsonObject) -> object:
         """Wait until `channel` (default: all together) holds `count` messages or the killfeed has `joined` channels."""
@@ -231,7 +166,3 @@ class Control:
     def _posted(self, channel: str | None) -> int:
         channels = self._world.discord.guild.channels
         return sum(len(one.messages) for number, one in channels.items() if channel in (None, number))
-
-
-def _told(message: Posted) -> JsonObject:
-    return {**message.json(created=True), "pinged": list(message.pinged)}
