@@ -212,6 +212,7 @@ def test_m09_a_rally_that_is_over_says_so_in_grey_and_calls_nobody() -> None:
     assert embed(rich) == embed(render(RALLY, RALLY_SEND)) | {"title": "⚔️ Rally Point Ended", "color": 8421504}
     assert plain.content == "Rally point created in Home (J123456) by Vela Ostrander, over by now"
     assert [one.mention for one in (rich, plain)] == [Mention(), Mention()]
+    assert problems(rich) == problems(plain) == []
 
 
 def test_w50_a_rally_note_has_at_most_500_characters() -> None:

@@ -13,7 +13,7 @@ from tests.core.base import FIRST_START, HOME, NOW, sends
 from wanderer_notifier.core.events import RallyCreated, SystemAdded, SystemRecord, SystemStatic
 from wanderer_notifier.core.limits import problems
 from wanderer_notifier.core.mapevents import Ignored, RallyEnded, parse_event
-from wanderer_notifier.core.render import render, render_rally, render_system, render_text
+from wanderer_notifier.core.render import render, render_rally, render_system
 from wanderer_notifier.core.rules import Channels, MapRules, Rules, Send, decide_change
 from wanderer_notifier.core.tracking import MapState, Tracking, apply
 
@@ -197,17 +197,6 @@ def test_m09_a_rally_ends_by_its_id_without_a_system() -> None:
     assert event == RallyEnded(slug="m1", rally_id="r1")
     assert not isinstance(event, Ignored)
     assert apply(Tracking(), event)[1] == ()
-
-
-@pytest.mark.parametrize("plain", [False, True])
-def test_m09_a_rally_that_is_over_says_so_and_calls_nobody(plain: bool) -> None:
-    (send,) = sends(decide_change(RALLY, RULES, now=NOW, first_start=FIRST_START))
-    over = evolve(RALLY, ended_at=NOW)
-    message = (render_text if plain else render)(over, send)
-    body = message.body()
-    assert body["allowed_mentions"] == {"parse": [], "users": [], "roles": []}
-    assert "over by now" in body["content"] if plain else body["embeds"][0]["title"] == "⚔️ Rally Point Ended"
-    assert problems(message) == []
 
 
 def test_rallies_have_the_players_name_of_their_system() -> None:
