@@ -17,14 +17,12 @@ from tests.discord.gateway_stage import AFK, HOST, OPS, PILOT, PORT, SCOUT, STAG
 from wanderer_notifier.sim.faults import status
 from wanderer_notifier.sim.gateway import FakeGateway
 from wanderer_notifier.sim.gateway_faults import (
-    Action,
     Close,
     Corrupt,
     Hold,
     Http,
     Late,
     Partly,
-    Point,
     Repeat,
     Reset,
     Silence,
@@ -34,6 +32,7 @@ from wanderer_notifier.sim.gateway_faults import (
     op7,
     reserved_opcode,
 )
+from wanderer_notifier.sim.gateway_rules import Action, Point
 
 DAY_S = 86_400.0
 

@@ -14,7 +14,6 @@ from tests.sim.discord_asking import Asking, make_discord
 from tests.sim.gateway_visiting import QUERY, Visiting, identity
 from wanderer_notifier.sim.gateway_faults import (
     OP7,
-    Action,
     Bare,
     Close,
     Corrupt,
@@ -35,6 +34,7 @@ from wanderer_notifier.sim.gateway_faults import (
     reserved_opcode,
     truncated_json,
 )
+from wanderer_notifier.sim.gateway_rules import Action
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,19 +13,12 @@ import trio
 from wanderer_notifier.sim.discord_api import Answer
 from wanderer_notifier.sim.discord_routes import Call, Reply, gateway_url, give
 from wanderer_notifier.sim.gateway_connection import Connection
-from wanderer_notifier.sim.gateway_faults import (
-    OP7,
-    PING,
-    REQUESTED_BEAT,
-    Action,
-    Close,
-    Point,
-    Rule,
-    Say,
-    Wire,
-    invalid_session,
-)
+from wanderer_notifier.sim.gateway_crowd import CHANNELS, ROLES, VOICE_USERS, crowd
+from wanderer_notifier.sim.gateway_faults import OP7, PING, REQUESTED_BEAT, Close, Reset, Say, Wire, invalid_session
+from wanderer_notifier.sim.gateway_orders import action as named
+from wanderer_notifier.sim.gateway_orders import check
 from wanderer_notifier.sim.gateway_payloads import channel
+from wanderer_notifier.sim.gateway_rules import Action, Point, Rule
 from wanderer_notifier.sim.gateway_sessions import Sessions
 from wanderer_notifier.sim.http import Exchange, Request
 from wanderer_notifier.sim.ratelimits import Limit
@@ -60,14 +54,48 @@ class FakeGateway(Sessions):
         action: Action,
         *,
         event: str | None = None,
+        channel: str | None = None,
         nth: int | None = None,
         probability: float = 1.0,
         times: int | None = 1,
     ) -> Rule:
-        """Order a misfortune; the arguments say where it strikes (see `gateway_faults.Rule`)."""
-        rule = Rule(point=point, action=action, event=event, nth=nth, probability=probability, times=times)
+        """Order a misfortune; the arguments say where it strikes (see `Rule`, which raises `ValueError`)."""
+        rule = Rule(
+            point=point,
+            action=action,
+            event=event,
+            channel=channel,
+            nth=nth,
+            probability=probability,
+            times=times,
+        )
         self.faults.rules.append(rule)
         return rule
+
+    def order(
+        self, kind: str, arguments: Mapping[str, Any] | None = None, *, point: Point | None = None, **where: Any
+    ) -> int:
+        """The misfortune *kind* of `gateway_orders.ACTIONS`, at a point (arguments of `fault`), or now for None.
+
+        Gives how many wait to strike. Raises `LookupError`, `TypeError` or `ValueError` for what makes no sense.
+        """
+        misfortune = named(kind, arguments or {})
+        if point is None:
+            self.suffer(misfortune)
+        else:
+            self.fault(point, misfortune, **where)
+        return len(self.faults.rules)
+
+    def calm(self) -> None:
+        """Forget the misfortunes that wait to strike."""
+        self.faults.rules.clear()
+
+    def tune(self, **settings: Any) -> None:
+        """Change settings by name (`gateway_orders.SETTINGS`), or none of them: raises `LookupError` or `TypeError`."""
+        for name, value in settings.items():
+            check(name, value)
+        for name, value in settings.items():
+            setattr(self, name, value)
 
     def suffer(self, action: Action) -> None:
         """Let a misfortune happen now, on every open connection."""
@@ -80,11 +108,16 @@ class FakeGateway(Sessions):
         for session in list(self.sessions.values()):
             self.push(session, event, data)
 
+    def burst(self, times: int, event: str = "SOMETHING_NEW", data: Any = None) -> None:
+        """Send an event many times at once."""
+        for _ in range(times):
+            self.dispatch(event, data)
+
     def op7(self) -> None:
         """Ask every client to reconnect; who does not is closed after `OP7_GRACE_S`."""
         for connection in list(self.connections):
             connection.send(OP7)
-            connection.close_after(OP7_GRACE_S, 1000)
+            connection.later(OP7_GRACE_S, partial(connection.close, 1000))
 
     def invalid_session(self, resumable: bool) -> None:
         """Op 9 to every client."""
@@ -104,8 +137,7 @@ class FakeGateway(Sessions):
 
     def cut_all(self) -> None:
         """Reset every connection."""
-        for connection in list(self.connections):
-            connection.cut()
+        self.suffer(Reset())
 
     def stall_acks(self, on: bool = True) -> None:
         """Answer no heartbeat, until switched off."""
@@ -137,6 +169,11 @@ class FakeGateway(Sessions):
     def invite_bot(self) -> None:
         """Let the bot into its guild (again)."""
         self._discord.membership.joined = True
+        self.show_guild()
+
+    def huge_guild(self, channels: int = CHANNELS, roles: int = ROLES, voice_users: int = VOICE_USERS) -> None:
+        """Let the guild grow by so much, and show it again to whoever is there."""
+        crowd(self._discord.guild, channels=channels, roles=roles, voice_users=voice_users)
         self.show_guild()
 
     def channel_changed(self, channel_id: str) -> None:

@@ -1,17 +1,13 @@
-"""What can go wrong on the gateway, as values, and the rules that decide where it strikes."""
+"""What can go wrong on the gateway, as values."""
 
 from __future__ import annotations
 
 import json
-from random import Random
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 JsonObject: TypeAlias = dict[str, Any]
-
-Point: TypeAlias = Literal["connect", "hello", "beat", "identify", "resume", "dispatch"]
-"""Where a fault may strike: when a socket asks in, when HELLO is due, when a frame was accepted, at each dispatch."""
 
 
 @frozen(kw_only=True)
@@ -29,6 +25,11 @@ class Reset:
 @frozen
 class Hold:
     """Go half-open: nothing is read or written any more while TCP stays; at `connect`: accept and stay silent."""
+
+
+@frozen
+class Deaf:
+    """Read nothing any more, yet acknowledge a heartbeat per interval, as if all were well."""
 
 
 @frozen
@@ -108,10 +109,6 @@ class Partly:
     dispatches: int
 
 
-Action: TypeAlias = (
-    Http | Reset | Hold | Silence | Late | Close | Say | Wire | Drip | Repeat | Skip | Swap | Corrupt | Bare | Partly
-)
-
 OP7: JsonObject = {"op": 7, "d": None, "s": None, "t": None}
 REQUESTED_BEAT: JsonObject = {"op": 1, "d": None, "s": None, "t": None}
 PING = b"\x89\x00"
@@ -154,50 +151,7 @@ def truncated_json() -> Wire:
     return Wire(data=frame(1, json.dumps(OP7).encode()[:12]))
 
 
-@define(kw_only=True)
-class Rule:
-    """Where a fault strikes."""
-
-    point: Point
-    action: Action
-    event: str | None = None
-    """Of dispatches: only this event."""
-    nth: int | None = None
-    """Only the nth time (1, 2, ...) that it would strike otherwise, counted from when the rule was set."""
-    probability: float = 1.0
-    times: int | None = 1
-    """How often it strikes before it is used up; None: for ever."""
-    met: int = field(default=0, init=False)
-    struck: int = field(default=0, init=False)
-
-    @property
-    def used_up(self) -> bool:
-        return self.times is not None and self.struck >= self.times
-
-
-class GatewayFaults:
-    """The rules that are set, asked in their order; the first that strikes wins.
-
-    Args:
-        rng: decides the rules with a probability.
-    """
-
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-        self.rules: list[Rule] = []
-
-    def strike(self, point: Point, event: str | None = None) -> Action | None:
-        """The misfortune that is due here, if any."""
-        for rule in self.rules:
-            if rule.point != point or rule.event not in (None, event) or rule.used_up:
-                continue
-            rule.met += 1
-            if rule.nth not in (None, rule.met):
-                continue
-            if rule.probability < 1.0 and self._rng.random() >= rule.probability:
-                continue
-            rule.struck += 1
-            if rule.used_up:
-                self.rules.remove(rule)
-            return rule.action
-        return None
+def unknown(*, then: bool = False) -> Say:
+    """An opcode and an event of a Discord newer than its clients (discord.md 1.2: to be ignored)."""
+    event = {"op": 0, "d": {"new": True}, "s": None, "t": "SOMETHING_NEW"}
+    return Say(payloads=({"op": 77, "d": {"new": True}, "s": None, "t": None, "more": 1}, event), then=then)

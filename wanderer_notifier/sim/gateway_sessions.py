@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import trio
 
+from wanderer_notifier.sim.discord_guild import Guild
 from wanderer_notifier.sim.gateway_connection import Connection
 from wanderer_notifier.sim.gateway_faults import (
-    Action,
     Bare,
     Corrupt,
-    GatewayFaults,
+    Late,
     Partly,
     Repeat,
     Silence,
@@ -22,6 +23,7 @@ from wanderer_notifier.sim.gateway_faults import (
 from wanderer_notifier.sim.gateway_journal import Journal
 from wanderer_notifier.sim.gateway_login import identify_is_wrong
 from wanderer_notifier.sim.gateway_payloads import guild_create, passes, ready
+from wanderer_notifier.sim.gateway_rules import Action, GatewayFaults
 from wanderer_notifier.sim.gateway_session import IdentifyBudget, Session
 
 if TYPE_CHECKING:
@@ -61,10 +63,14 @@ class Sessions:
         """What READY says instead of this gateway's own address."""
         self.phantoms: list[str] = []
         """Guilds that READY lists and that never come."""
+        self.elsewhere: list[Guild] = []
+        """Further guilds with the bot in them; nothing ever happens there."""
+        self.own_last = False
+        """Whether a new session is sent those before its own guild."""
         self.obfuscate = True
         """Whether channels the bot may not view are shown without name (in force since 16 November 2026)."""
         self.guild_delay_s = 0.0
-        """Between READY and GUILD_CREATE."""
+        """Between READY and GUILD_CREATE, and between the guilds."""
         self.acks_stalled = False
         self.ignore_closes = False
         """Whether the close frames of clients stay unanswered and TCP open."""
@@ -91,6 +97,8 @@ class Sessions:
         match self.budget.take(trio.current_time()):
             case "spent":
                 self.token_reset = self._discord.api.revoked = True
+                for other in [one for one in self.connections if one.session is not None]:
+                    other.close(4004)
                 self.sessions.clear()
                 return 4004
             case "too fast":
@@ -112,10 +120,10 @@ class Sessions:
         if session.presence is not None:
             self.journal.presences.append(session.presence)
         self.journal.counts["ready"] += 1
-        guilds = [self._discord.guild.id] if self._discord.membership.joined else []
+        guilds = self._guilds()
         body = ready(
             user=self._discord.guild.bot,
-            guilds=[*guilds, *self.phantoms],
+            guilds=[*(one.id for one in guilds), *self.phantoms],
             session_id=session.id,
             resume_url=self.resume_url or f"ws://{connection.host}/gateway",
             application=self._discord.application_id,
@@ -123,7 +131,8 @@ class Sessions:
         )
         self.push(session, "READY", body)
         if not bare:
-            connection.later(self.guild_delay_s, lambda: self.show_guild(session))
+            for number, guild in enumerate(guilds, 1):
+                connection.later(number * self.guild_delay_s, partial(self._show, session, guild))
 
     def resume_session(self, connection: Connection, data: Any, *, at_most: int | None = None) -> None:
         """Let a client take its session up again; *at_most*: replay so many dispatches, then break."""
@@ -181,7 +190,7 @@ class Sessions:
         """Number an event for one session and send it, if its intents let it through."""
         if not passes(event, session.intents):
             return
-        action = self.faults.strike("dispatch", event) if session.connection is not None else None
+        action = self._strike(event, data) if session.connection is not None else None
         lost = isinstance(action, Skip | Silence)
         dispatch = session.number(event, data, keep=not lost)
         connection = session.connection
@@ -193,6 +202,9 @@ class Sessions:
         if isinstance(action, Swap):
             session.withheld = dispatch
             return
+        if isinstance(action, Late):
+            connection.later(action.seconds, partial(connection.dispatch, dispatch))
+            return
         for _ in range(action.times if isinstance(action, Repeat) else 1):
             connection.dispatch(dispatch)
         if session.withheld is not None:
@@ -203,17 +215,27 @@ class Sessions:
 
     # --- within -------------------------------------------------------------------------------------------------------
 
-    def show_guild(self, only: Session | None = None) -> None:
-        """Send the guild, or that it is unavailable, to one session or to all."""
-        guild = self._discord.guild
-        if not self._discord.membership.joined:
+    def show_guild(self) -> None:
+        """Send the guild, or that it is unavailable, to all sessions."""
+        for session in list(self.sessions.values()):
+            self._show(session, self._discord.guild)
+
+    def _guilds(self) -> list[Guild]:
+        own = [self._discord.guild] if self._discord.membership.joined else []
+        return [*self.elsewhere, *own] if self.own_last else [*own, *self.elsewhere]
+
+    def _show(self, session: Session, guild: Guild) -> None:
+        if not any(one is guild for one in self._guilds()):
             return
-        for session in [only] if only else list(self.sessions.values()):
-            if guild.unavailable:
-                self.push(session, "GUILD_DELETE", {"id": guild.id, "unavailable": True})
-            else:
-                body = guild_create(guild, session.intents, obfuscate=self.obfuscate)
-                self.push(session, "GUILD_CREATE", body)
+        if guild.unavailable:
+            self.push(session, "GUILD_DELETE", {"id": guild.id, "unavailable": True})
+        else:
+            self.push(session, "GUILD_CREATE", guild_create(guild, session.intents, obfuscate=self.obfuscate))
+
+    def _strike(self, event: str, data: Any) -> Action | None:
+        about = data if isinstance(data, dict) else {}
+        channel = about.get("id") if event.startswith("CHANNEL_") else about.get("channel_id")
+        return self.faults.strike("dispatch", event, channel)
 
     def forget_expired(self) -> None:
         """Drop the sessions that were alone for too long."""

@@ -23,6 +23,8 @@ class Tap(trio.abc.Stream):
         self._ended = trio.Event()
         self.held = False
         """Half-open: what comes is thrown away and nothing is written, until the peer ends the connection."""
+        self.deaf = False
+        """What comes is thrown away; writing goes on."""
         self.ignores_close = False
         """Whether a close frame of the peer stays unanswered and the connection open."""
         self.ping_at_close = False
@@ -70,7 +72,7 @@ class Tap(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         try:
             data = await self._stream.receive_some(max_bytes)
-            while self.held and data:
+            while (self.held or self.deaf) and data:
                 data = await self._stream.receive_some(max_bytes)
         except BaseException:
             self._ended.set()
