@@ -240,3 +240,23 @@ async def test_a_list_with_a_mark_is_asked_for_only_if_it_changed(autojump_clock
         assert slugs(maps) == ["home"]
         assert stage.part() == "ok: "
     assert asked == [None, '"7"', '"7"']
+
+
+async def test_empty_lists_with_the_known_one_between_them_are_not_in_a_row(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    async def mark(exchange: Exchange) -> None:
+        if not stage.plugin.empty and exchange.request.headers.get("if-none-match"):
+            await exchange.respond(304, [], b"")
+            return
+        _, answer = stage.plugin.answer(f"Bearer {KEY}")
+        body = json.dumps(answer).encode()
+        await exchange.respond(200, [("content-length", str(len(body))), ("etag", '"7"')], body)
+
+    stage.plugin.offer("home", CHANNEL)
+    stage.network.attach("map.sim", 80, Door("map", mark).serve)
+    async with stage.follower() as maps:
+        for empty, times in ((True, 2), (False, 1), (True, 2)):
+            stage.plugin.empty = empty
+            await later(times)
+        assert slugs(maps) == ["home"]

@@ -157,6 +157,7 @@ class PluginMaps:
             case Listed():
                 await self._take(heard)
             case Unchanged():
+                self._empty = 0
                 self._well()
             case Unavailable():
                 self._trouble(heard.reason, credential=heard.credential)
