@@ -218,6 +218,15 @@ async def test_each_way_that_is_shut_fails_alone(autojump_clock: MockClock, tmp_
     assert bad(await fired(world, receiver, tmp_path, ALERTS_ENABLED="false")) == {"alerts": "warn"}
 
 
+async def test_without_a_channel_of_the_environment_no_alert_is_posted(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    world, receiver = World(5, lambda: NOW), Receiver()
+    listed = {"PLUGIN_NOTIFIER_API_KEY": "test-plugin-key", "DISCORD_CHANNEL_ID": ""}
+    found = await fired(world, receiver, tmp_path, **HOOK, **listed)
+    assert bad(found) == {"alert channel": "warn"}
+
+
 # --- the command ----------------------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,9 @@ async def fire(settings: Settings, *, dial: Dial, now: Callable[[], datetime], a
 
 async def _channel(settings: Settings, dial: Dial, now: Callable[[], datetime], about: str) -> Check:
     number = settings.alert_channel_id or settings.discord.channels.resolve("status")
+    if number is None:
+        words = "neither ALERT_CHANNEL_ID nor DISCORD_CHANNEL_ID is set: nobody is told on Discord"
+        return _check("alert channel", "warn", words, "set ALERT_CHANNEL_ID")
     token = settings.discord.token.reveal()
     api = Upstream("discord", settings.discord.api_url, dial=dial, headers=identify(token, __version__, about))
     try:
