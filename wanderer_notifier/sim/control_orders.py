@@ -12,12 +12,13 @@ from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 
-from wanderer_notifier.sim import faults, gateway_faults
+from wanderer_notifier.sim import faults, gateway_rules
 from wanderer_notifier.sim.discord import Discord
+from wanderer_notifier.sim.gateway_orders import ACTIONS
 
 JsonObject: TypeAlias = dict[str, Any]
-Rule: TypeAlias = faults.Rule | gateway_faults.Rule
-OneRule = TypeVar("OneRule", faults.Rule, gateway_faults.Rule)
+Rule: TypeAlias = faults.Rule | gateway_rules.Rule
+OneRule = TypeVar("OneRule", faults.Rule, gateway_rules.Rule)
 
 REST: Mapping[str, Callable[..., faults.Fault]] = {
     "slow": faults.slow,
@@ -41,16 +42,6 @@ def kind_of(one: type) -> str:
     """The name of a class as it is written here: `TooMany` is `too_many`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one.__name__).lower()
 
-
-GATEWAY: Mapping[str, Callable[..., gateway_faults.Action]] = {
-    **{kind_of(one): one for one in get_args(gateway_faults.Action)},
-    "invalid_session": gateway_faults.invalid_session,
-    "op7": gateway_faults.op7,
-    "reserved_opcode": gateway_faults.reserved_opcode,
-    "bad_utf8": gateway_faults.bad_utf8,
-    "truncated_json": gateway_faults.truncated_json,
-}
-"""The misfortunes of the gateway by name."""
 
 _ENDINGS = {kind_of(one): one for one in get_args(faults.Ending)}
 
@@ -76,7 +67,7 @@ class Orders:
         order = dict(arguments)
         kind, details = order.pop("kind", None), order.pop("arguments", {})
         of_gateway = bool(order.keys() & {"point", "event", "now"})
-        kinds: Mapping[str, Callable[..., Any]] = GATEWAY if of_gateway else REST
+        kinds: Mapping[str, Callable[..., Any]] = ACTIONS if of_gateway else REST
         if kind not in kinds:
             raise ValueError(f"kind must be one of {', '.join(sorted(kinds))}, not {kind!r}")
         what = kinds[kind](**fitting(kinds[kind], details))
@@ -132,7 +123,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-_NAMED = frozenset([*get_args(faults.Ending), *get_args(gateway_faults.Action)])
+_NAMED = frozenset([*get_args(faults.Ending), *get_args(gateway_rules.Action)])
 
 
 def fitting(function: Callable[..., Any], arguments: object, *, given: tuple[str, ...] = ()) -> JsonObject:
@@ -181,6 +172,8 @@ def _fit(name: str, value: Any, wanted: Any) -> Any:
                 continue
     elif wanted is Any or (origin is Literal and value in options) or (wanted in (None, type(None)) and value is None):
         return value
+    elif origin is list and isinstance(value, list):
+        return [_fit(name, one, options[0]) for one in value]
     elif origin is tuple and isinstance(value, list):
         each = (options[0],) * len(value) if options[-1] is Ellipsis else options
         if len(each) == len(value):
