@@ -143,6 +143,7 @@ def test_k14_k50_what_does_not_exist_shows_its_number() -> None:
                     character_id=1,
                     name="Found",
                     corporation_id=2,
+                    corporation_name="Found",
                     corporation_ticker="TICK",
                     alliance_id=3,
                     alliance_ticker="A",

@@ -144,6 +144,25 @@ def test_c1_a_tracked_pilot() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "ticker", "shown"),
+    [
+        ("Dusk Works", "DUSKW", "Dusk Works [DUSKW]"),
+        ("Dusk Works", None, "Dusk Works"),
+        (None, "DUSKW", "DUSKW"),
+        ("\u200b", "[.-.]", ".-."),
+        ("A](http://b)", "*_*", "A(http:\u200b//b) [?]"),
+        (None, None, "Unknown Corporation"),
+    ],
+)
+def test_c1_a_corporation_has_its_name_where_it_is_known(name: str | None, ticker: str | None, shown: str) -> None:
+    pilot = CharacterRecord(
+        character_id=7, name="Vela", corporation_id=98000101, corporation_name=name, corporation_ticker=ticker
+    )
+    field = embed(render(CharacterAdded(slug="m1", character=pilot, by="event"), SEND))["fields"][1]
+    assert field["value"] == f"[{shown}](https://zkillboard.com/corporation/98000101/)"
+
+
 def test_d20_a_pilot_whose_name_cannot_be_seen_is_shown_by_id() -> None:
     pilot = CharacterRecord(character_id=95000001, name="\u200b\u2060", corporation_id=98000101)
     shown = embed(render(CharacterAdded(slug="m1", character=pilot, by="event"), SEND))

@@ -148,6 +148,9 @@ def test_region_pages_differ_by_space() -> None:
 
 def test_an_address_that_would_be_too_long_falls_back_to_the_id() -> None:
     assert fields(shown(WORMHOLE, "é" * 100))["System"].endswith(f"https://evemaps.dotlan.net/system/{WORMHOLE})")
+    assert fields(shown(WORMHOLE, "é" * 83 + "ee"))["System"].endswith("ee)")  # 500 characters encoded
+    assert fields(shown(WORMHOLE, "é" * 83 + "eee"))["System"].endswith(f"/{WORMHOLE})")
+    assert fields(shown(WORMHOLE, "e"))["System"] == "[e](https://evemaps.dotlan.net/system/e)"
     assert fields(shown(WORMHOLE, "e" * 250))["System"].endswith(f"/{'e' * 250})")
 
 

@@ -107,6 +107,7 @@ class CharacterRecord:
     character_id: int
     name: str | None = None
     corporation_id: int | None = None
+    corporation_name: str | None = None
     corporation_ticker: str | None = None
     alliance_id: int | None = None
     alliance_ticker: str | None = None

@@ -229,6 +229,7 @@ def parse_character(row: object) -> CharacterRecord | BadRow:
         character_id=character_id,
         name=as_name(character.get("name")) or as_name(character.get("character_name")),
         corporation_id=as_id(character.get("corporation_id")),
+        corporation_name=as_name(character.get("corporation_name")),
         corporation_ticker=as_name(character.get("corporation_ticker")),
         alliance_id=as_id(character.get("alliance_id")),
         alliance_ticker=as_name(character.get("alliance_ticker")),

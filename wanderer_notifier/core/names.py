@@ -88,6 +88,7 @@ def named(subject: Kill | Change, names: Names) -> Kill | Change:
                 character=evolve(
                     pilot,
                     name=pilot.name or _name(names, "character", pilot.character_id),
+                    corporation_name=pilot.corporation_name or _name(names, "corporation", pilot.corporation_id),
                     corporation_ticker=pilot.corporation_ticker or _ticker(names, "corporation", pilot.corporation_id),
                     alliance_ticker=pilot.alliance_ticker or _ticker(names, "alliance", pilot.alliance_id),
                 ),

@@ -100,13 +100,14 @@ def render_character(change: CharacterAdded, send: Send) -> Message:
     pilot, name = change.character, _character_name(change)
     page = f"https://zkillboard.com/character/{pilot.character_id}/"
     fields = [("Character", link(name, page))]
-    for title, entity_id, ticker in (
-        ("Corporation", pilot.corporation_id, pilot.corporation_ticker),
-        ("Alliance", pilot.alliance_id, pilot.alliance_ticker),
+    for title, entity_id, called, ticker in (
+        ("Corporation", pilot.corporation_id, one_line(pilot.corporation_name or ""), pilot.corporation_ticker),
+        ("Alliance", pilot.alliance_id, None, pilot.alliance_ticker),
     ):
         if entity_id is not None:
-            shown = one_line(ticker or "") or f"Unknown {title}"
-            fields.append((title, link(shown, f"https://zkillboard.com/{title.lower()}/{entity_id}/")))
+            tag, page_of_it = one_line(ticker or ""), f"https://zkillboard.com/{title.lower()}/{entity_id}/"
+            shown = link(called or tag or f"Unknown {title}", page_of_it, tag=tag if called else None)
+            fields.append((title, shown))
     fields.append(("Status", "🟢 Tracked"))
     embed: JsonObject = {
         "title": f"New Character Tracked: {escape(name)}",

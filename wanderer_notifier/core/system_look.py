@@ -37,7 +37,7 @@ def shown_security(security: float) -> float:
     """Security as the game's client shows it: one decimal, and never 0.0 for what is still low-sec (cases.md K48)."""
     if 0.0 < security < 0.05:
         return 0.1
-    return math.floor(security * 10 + 0.5) / 10 + 0.0
+    return math.floor(security * 10 + 0.5) / 10
 
 
 def system_embed(

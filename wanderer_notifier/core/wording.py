@@ -88,14 +88,20 @@ def unping(text: str) -> str:
     return text.replace("@", "@" + ZERO_WIDTH_SPACE)
 
 
-def link(text: str, url: str) -> str:
-    """A masked link; Markdown characters leave *text*, since no escape works there (discord.md 3.7).
+def link(text: str, url: str, *, tag: str | None = None) -> str:
+    """A masked link, with *tag* in square brackets behind its *text*.
 
-    Text of which nothing remains becomes `?`.
+    Markdown characters leave both, since no escape works there (discord.md 3.7); text of which nothing remains
+    becomes `?`.
     """
+    shown = _bare(text) if tag is None else f"{_bare(text)} [{_bare(tag)}]"
+    return f"[{shown}]({url})"
+
+
+def _bare(text: str) -> str:
     bare = unping(_LINK_MARKS.sub("", text))
     bare = bare.replace("://", ":" + ZERO_WIDTH_SPACE + "//")  # a text that looks like an address is not made a link
-    return f"[{bare if _has_ink(bare.strip()) else '?'}]({url})"
+    return bare if _has_ink(bare.strip()) else "?"
 
 
 def path_part(name: str) -> str:
