@@ -54,8 +54,8 @@ def close(conn: sqlite3.Connection, closed: Closure) -> None:
 def hasten(conn: sqlite3.Connection, channels: Collection[str], now: datetime) -> None:
     """There is news of closed *channels*: they need not rest any longer."""
     conn.executemany(
-        "UPDATE closure SET until = ?1 WHERE channel = ?2 AND until > ?1",  # a storm of news must not write each time
-        [(now.timestamp(), channel) for channel in channels],
+        "UPDATE closure SET until = :now WHERE channel = :channel AND until > :now",  # a storm of news must not write each time
+        [{"now": now.timestamp(), "channel": channel} for channel in channels],
     )
 
 

@@ -55,9 +55,10 @@ def record(
             "UPDATE decision SET copies = ?, last_at = ? WHERE id = ?", (json.dumps(copies), now.timestamp(), same[0])
         )
         return
+    at = now.timestamp()
     conn.execute(
-        "INSERT INTO decision (kill_id, first_at, last_at, copies, outcome, raw) VALUES (?1, ?2, ?2, ?3, ?4, ?5)",
-        (kill_id, now.timestamp(), json.dumps({source: 1}), json.dumps(outcome), _packed(raw)),
+        "INSERT INTO decision (kill_id, first_at, last_at, copies, outcome, raw) VALUES (?, ?, ?, ?, ?, ?)",
+        (kill_id, at, at, json.dumps({source: 1}), json.dumps(outcome), _packed(raw)),
     )
 
 

@@ -82,10 +82,10 @@ def last_sent(conn: sqlite3.Connection, kind: str | None = None) -> Moment:
     """The latest message that was sent, of one *kind* or of any."""
     found = conn.execute(
         """
-        SELECT done_at, claim FROM outbox WHERE state = 'sent' AND (?1 IS NULL OR kind = ?1)
+        SELECT done_at, claim FROM outbox WHERE state = 'sent' AND (:kind IS NULL OR kind = :kind)
         ORDER BY done_at DESC LIMIT 1
         """,
-        (kind,),
+        {"kind": kind},
     ).fetchone()
     return Moment() if found is None else Moment(at=maybe_time(found[0]), claim=found[1])
 

@@ -25,11 +25,11 @@ def untold(conn: sqlite3.Connection, channel: str) -> Losses | None:
         """
         SELECT
             (SELECT count(*) FROM outbox WHERE state = 'dead' AND reason = 'overflow' AND told < 3 AND told & 2 = 0
-                AND channel = ?1 AND kind <> 'status'),
+                AND channel = :channel AND kind <> 'status'),
             (SELECT count(*) FROM outbox WHERE state = 'dead' AND reason = 'expired' AND told < 3
-                AND channel = ?1 AND kind <> 'status')
+                AND channel = :channel AND kind <> 'status')
         """,
-        (channel,),
+        {"channel": channel},
     ).fetchone()
     return Losses(overflow, expired) if overflow or expired else None
 

@@ -57,14 +57,15 @@ def park(
     """Keep an event our code could not digest; the same one again only counts. The oldest make room."""
     digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
     storable = raw[:CHARACTERS].encode("utf-8", "replace").decode()  # SQLite takes no lone surrogates
+    at = now.timestamp()
     conn.execute(
         """
         INSERT INTO parked (kind, digest, raw, complete, context, error, count, first_at, last_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
+        VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
         ON CONFLICT (kind, digest) DO UPDATE SET count = count + 1, error = excluded.error, last_at = excluded.last_at,
             context = excluded.context, settled_at = NULL
         """,
-        (kind, digest, storable, storable == raw, json.dumps(context or {}), error[:500], now.timestamp()),
+        (kind, digest, storable, storable == raw, json.dumps(context or {}), error[:500], at, at),
     )
     conn.execute(
         """
