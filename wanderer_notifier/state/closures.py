@@ -53,8 +53,9 @@ def close(conn: sqlite3.Connection, closed: Closure) -> None:
 
 def hasten(conn: sqlite3.Connection, channels: Collection[str], now: datetime) -> None:
     """There is news of closed *channels*: they need not rest any longer."""
+    # The last condition spares the writing in a storm of news.
     conn.executemany(
-        "UPDATE closure SET until = :now WHERE channel = :channel AND until > :now",  # a storm of news must not write each time
+        "UPDATE closure SET until = :now WHERE channel = :channel AND until > :now",
         [{"now": now.timestamp(), "channel": channel} for channel in channels],
     )
 
