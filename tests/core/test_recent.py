@@ -46,7 +46,11 @@ def test_a_known_victim() -> None:
         ({"victim": {"ship_type_id": 35832, "corporation_name": "Hollow", "ship_name": "*Astrahus*"}},
          "[Hollow](https://zkillboard.com/kill/1/) (UNKN) - \\*Astrahus\\* - 550.0M ISK (2h ago)"),
         ({"victim": {}, "zkb": {"totalValue": 1e6, "npc": True, "solo": True, "awox": True, "points": 3}},
-         "[1.0M ISK NPC Kill](https://zkillboard.com/kill/1/) (3 pts) (2h ago)"),
+         "[1.0M ISK NPC Kill](https://zkillboard.com/kill/1/) (3 pts)(2h ago)"),
+        ({"victim": {}, "zkb": {"totalValue": 550e6, "points": 10, "locationID": 40086133}},
+         "[550.0M ISK Kill](https://zkillboard.com/kill/1/) in 40086133 (10 pts)(2h ago)"),
+        ({"victim": {}, "zkb": {"locationID": 40086133}},
+         "[0 ISK Kill](https://zkillboard.com/kill/1/) in 40086133 (2h ago)"),
         ({"victim": {}, "zkb": {"solo": True, "awox": True}}, "[0 ISK Solo Kill](https://zkillboard.com/kill/1/) "
          "(2h ago)"),
         ({"victim": {}, "zkb": {"awox": True}}, "[0 ISK Awox Kill](https://zkillboard.com/kill/1/) (2h ago)"),

@@ -58,6 +58,8 @@ class Kill:
     dropped_value: float | None = None
     hash: str | None = None
     points: int | None = None
+    location_id: int | None = None
+    """The celestial that was nearest."""
     npc: bool = False
     solo: bool = False
     awox: bool = False

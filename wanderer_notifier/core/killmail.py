@@ -57,6 +57,7 @@ def parse_kill(raw: object, system_id: int | None) -> Kill:
         dropped_value=as_amount(metadata.get("droppedValue")),
         hash=mail_hash,
         points=as_id(metadata.get("points")),
+        location_id=as_id(metadata.get("locationID")),
         npc=metadata.get("npc", _first(layers, "npc")) is True,
         solo=(metadata.get("solo") is True or "solo" in labels) and bool(attackers),
         awox=metadata.get("awox") is True,

@@ -22,8 +22,9 @@ def _line(kill: Kill, now: datetime) -> str:
     page, victim = f"https://zkillboard.com/kill/{kill.killmail_id}/", kill.victim
     value, when = isk(kill.total_value or 0.0, 1), age(kill.time, now)
     if victim.character_id is None and victim.corporation_id is None and victim.ship_type_id is None:
+        where = f" in {kill.location_id}" if kill.location_id else ""
         points = f" ({kill.points} pts)" if kill.points else ""
-        return f"{link(f'{value} {_kind(kill)}', page)}{points}{when}"
+        return f"{link(f'{value} {_kind(kill)}', page)}{where}{points}{when.lstrip() if points else when}"
     name = one_line(victim.character_name or "", _NAME) or one_line(victim.corporation_name or "", _NAME) or "Unknown"
     ship = one_line(victim.ship_name or "", _SHIP)
     return f"{link(name, page)} ({_ticker(kill)}) - {escape(ship) if ship else 'Unknown Ship'} - {value}{when}"
