@@ -30,7 +30,8 @@ def counts(conn: sqlite3.Connection) -> Counts:
 def rows(conn: sqlite3.Connection, state: RowState | None = None, limit: int = 100) -> tuple[Row, ...]:
     """The newest *limit* rows, of one *state* or of all, newest first."""
     found = conn.execute(
-        "SELECT * FROM outbox WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2", (state, limit)
+        "SELECT * FROM outbox WHERE :state IS NULL OR state = :state ORDER BY id DESC LIMIT :limit",
+        {"state": state, "limit": limit},
     )
     return tuple(read_rows(found))
 
