@@ -21,6 +21,7 @@ from wanderer_notifier.core.wording import cut, duration, escape, isk, link, one
         (25_750_000_000, "25.75B ISK", "25.8B ISK"),
         (2.5e12, "2.50T ISK", "2.5T ISK"),
         (999_999_999_999, "1.00T ISK", "1.0T ISK"),
+        (100e12, "100.00T ISK", "100.0T ISK"),
     ],
 )
 def test_isk_is_rounded_before_it_gets_its_unit(amount: float, two: str, one: str) -> None:
@@ -48,6 +49,8 @@ def test_relative_times_are_discords() -> None:
         ("A\ud800B", "AB"),
         ("e\u0301", "e\u0301"),
         ("🚀 go", "🚀 go"),
+        ("X\u115f]\u1160X\uffa0", "X]X"),
+        ("a\u0378b", "ab"),  # stands for nothing in Unicode
         ("\u3164\u2800", None),
         ("\u200b\u200b", None),
         ("\u0301", None),
@@ -64,12 +67,15 @@ def test_texts_are_cut_at_a_character_and_say_so() -> None:
     assert one_line("🚀" * 300) == "🚀" * 255 + "…"
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
+    assert [cut("abc", limit) for limit in (0, 1, 2)] == ["", "…", "a…"]
+    assert cut("aXbb", 3) == "aX…"
     assert cut("ab\\*c", 4) == "ab…"  # never half an escape
     assert cut("ab\\\\cd", 5) == "ab\\\\…"
 
 
 def test_w50_walls_of_line_feeds_collapse() -> None:
     assert paragraph("a" + "\n" * 30 + "b\r\n\u2028 c", 500) == "a\n\nb\n\n c"
+    assert paragraph("a\r\nb\rc\x0bd\u0085e", 500) == "a\nb\nc\nd\ne"
     assert paragraph("\n \u200b\n", 500) is None
 
 
