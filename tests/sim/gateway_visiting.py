@@ -89,12 +89,12 @@ class Visiting:
         self._nursery = nursery
 
     @asynccontextmanager
-    async def __call__(self, query: str = QUERY) -> AsyncIterator[Visitor]:
+    async def __call__(self, query: str = QUERY, *, path: str = "/gateway") -> AsyncIterator[Visitor]:
         """One socket; leaving the block drops it without a word."""
         ours, theirs = stream_pair()
         self._nursery.start_soon(serve_stream, theirs, self.discord.handle)
         async with trio.open_nursery() as reader:
-            ws = await wrap_client_stream(reader, ours, "discord.sim", f"/gateway{query}", message_queue_size=1000)  # type: ignore[arg-type]
+            ws = await wrap_client_stream(reader, ours, "discord.sim", f"{path}{query}", message_queue_size=1000)  # type: ignore[arg-type]
             try:
                 yield Visitor(ws, ours, compressed="zlib-stream" in query)
             finally:

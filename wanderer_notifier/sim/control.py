@@ -23,7 +23,7 @@ crash_channels close_all cut_all restart stall stall_heartbeats delay_join drop_
 MAP_FAULTS = "cut_streams restart stall fail_rest empty_lists"
 GATEWAY = """
 op7 invalid_session close_all cut_all stall_acks request_beat ping forget_sessions brick outage kick_bot invite_bot
-voice_join voice_leave
+voice_join voice_leave huge_guild burst tune
 """
 UPSTREAM_FAULTS = {"killfeed": KILLFEED_FAULTS.split(), "maps": MAP_FAULTS.split(), "gateway": GATEWAY.split()}
 """The methods of the feeds and of Discord's gateway that a caller may use."""

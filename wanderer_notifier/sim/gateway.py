@@ -15,7 +15,6 @@ from wanderer_notifier.sim.discord_routes import Call, Reply, gateway_url, give
 from wanderer_notifier.sim.gateway_connection import Connection
 from wanderer_notifier.sim.gateway_crowd import CHANNELS, ROLES, VOICE_USERS, crowd
 from wanderer_notifier.sim.gateway_faults import OP7, PING, REQUESTED_BEAT, Close, Reset, Say, Wire, invalid_session
-from wanderer_notifier.sim.gateway_orders import action as named
 from wanderer_notifier.sim.gateway_orders import check
 from wanderer_notifier.sim.gateway_payloads import channel
 from wanderer_notifier.sim.gateway_rules import Action, Point, Rule
@@ -71,24 +70,6 @@ class FakeGateway(Sessions):
         )
         self.faults.rules.append(rule)
         return rule
-
-    def order(
-        self, kind: str, arguments: Mapping[str, Any] | None = None, *, point: Point | None = None, **where: Any
-    ) -> int:
-        """The misfortune *kind* of `gateway_orders.ACTIONS`, at a point (arguments of `fault`), or now for None.
-
-        Gives how many wait to strike. Raises `LookupError`, `TypeError` or `ValueError` for what makes no sense.
-        """
-        misfortune = named(kind, arguments or {})
-        if point is None:
-            self.suffer(misfortune)
-        else:
-            self.fault(point, misfortune, **where)
-        return len(self.faults.rules)
-
-    def calm(self) -> None:
-        """Forget the misfortunes that wait to strike."""
-        self.faults.rules.clear()
 
     def tune(self, **settings: Any) -> None:
         """Change settings by name (`gateway_orders.SETTINGS`), or none of them: raises `LookupError` or `TypeError`."""

@@ -63,15 +63,8 @@ ACTIONS: Mapping[str, Callable[..., Action]] = {
 """The misfortunes by name; the bytes of `wire` are given in hexadecimal."""
 
 
-def action(kind: str, arguments: Mapping[str, Any]) -> Action:
-    """The misfortune of this name; raises `LookupError` for none and `TypeError` for arguments it does not take."""
-    if kind not in ACTIONS:
-        raise LookupError(f"no such misfortune: {kind}; there are {', '.join(sorted(ACTIONS))}")
-    return ACTIONS[kind](**arguments)
-
-
 def check(name: str, value: object) -> None:
-    """Whether *name* can be set to *value*; raises `LookupError` and `TypeError`."""
+    """Let *name* be set to *value*, else raise `LookupError` or `TypeError`."""
     if name not in SETTINGS:
         raise LookupError(f"no such setting: {name}; there are {', '.join(sorted(SETTINGS))}")
     if type(value) not in SETTINGS[name]:
