@@ -61,6 +61,12 @@ def test_what_stands_for_what_is_missing(changes: dict[str, Any], line: str) -> 
     assert recent_kills([kill(**changes)], NOW) == line
 
 
+def test_a_mere_reference_tells_what_kind_of_kill_it_was() -> None:
+    metadata = {"locationID": 40086133, "totalValue": 2.5e6, "points": 1, "solo": True}
+    reference = parse_kill({"killmail_id": 1, "zkb": metadata}, HOME)
+    assert recent_kills([reference], NOW) == "[2.5M ISK Solo Kill](https://zkillboard.com/kill/1/) in 40086133 (1 pts)"
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(-500, " (just now)"), (0, " (just now)"), (59, " (just now)"), (60, " (1m ago)"), (3599, " (59m ago)"),

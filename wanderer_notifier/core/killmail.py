@@ -44,7 +44,8 @@ def parse_kill(raw: object, system_id: int | None) -> Kill:
     system = as_id(system_id if place is None else place)
     if system is None:
         raise BadKillmail("missing_system_id", killmail_id=killmail_id, hash=mail_hash)
-    attackers, labels = _attackers(layers), _labels(metadata.get("labels"))
+    rows, labels = _rows(layers, "attackers"), _labels(metadata.get("labels"))
+    attackers = tuple(_attacker(row) for row in rows or () if is_object(row))
     return Kill(
         killmail_id=killmail_id,
         system_id=system,
@@ -59,7 +60,7 @@ def parse_kill(raw: object, system_id: int | None) -> Kill:
         points=as_id(metadata.get("points")),
         location_id=as_id(metadata.get("locationID")),
         npc=metadata.get("npc", _first(layers, "npc")) is True,
-        solo=(metadata.get("solo") is True or "solo" in labels) and bool(attackers),
+        solo=(metadata.get("solo") is True or "solo" in labels) and (rows is None or bool(attackers)),
         awox=metadata.get("awox") is True,
         labels=labels,
     )
@@ -118,9 +119,9 @@ def _labels(value: object) -> tuple[str, ...]:
     return tuple(label for one in value if (label := as_name(one, 100)) is not None)
 
 
-def _attackers(layers: list[JsonObject]) -> tuple[Attacker, ...]:
-    rows = next((rows for layer in layers if isinstance(rows := layer.get("attackers"), list)), ())
-    return tuple(_attacker(row) for row in rows if is_object(row))
+def _rows(layers: list[JsonObject], key: str) -> list[Any] | None:
+    """The first list under *key*; None where there is none, which is not the same as an empty one (cases.md K04)."""
+    return next((rows for layer in layers if isinstance(rows := layer.get(key), list)), None)
 
 
 def _attacker(row: JsonObject) -> Attacker:
