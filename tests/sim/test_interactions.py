@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.sim.discord_asking import GUILD, MAIN, Asking, Told, make_discord
+from tests.sim.discord_asking import GUILD, MAIN, OPEN_ROLE, Asking, Told, make_discord
 from tests.sim.gateway_visiting import Visiting
 from wanderer_notifier.sim.discord_permissions import MANAGE_GUILD
 from wanderer_notifier.sim.interactions import Interaction, NoAnswer
@@ -306,6 +306,8 @@ async def test_the_token_lives_fifteen_minutes_and_says_nothing_about_the_bots(
         (6, None, 50035),
         (8, {"choices": []}, 50035),
         (3, None, 50035),
+        (5, {"flags": 4096}, 50035),
+        (4, "text", 50035),
     ],
 )
 async def test_answers_that_do_not_fit_are_refused(
@@ -335,6 +337,22 @@ async def test_a_button_edits_its_message(autojump_clock: MockClock, ask: Asking
     assert pressed.payload["message"]["id"] == message.id
     assert (await answer(ask, pressed, 7, {"content": "rally, acknowledged"})).status == 204
     assert [one.content for one in ask.discord.messages(MAIN)] == ["rally, acknowledged"]
+
+
+async def test_what_a_button_edits_pings_users_only(autojump_clock: MockClock, ask: Asking) -> None:
+    message = ask.discord.api.store.add(ask.discord.channel(MAIN), {"content": "rally"}, author=ask.discord.guild.bot)
+    pressed = ask.discord.interactions.click(message, "ack:1", user=PILOT)
+    await answer(ask, pressed, 7, {"content": f"<@{PILOT}> <@&{OPEN_ROLE}> @everyone"})
+    assert ask.discord.messages(MAIN)[0].pinged == (f"user:{PILOT}",)
+
+
+async def test_a_change_of_a_command_is_checked_like_a_new_one(autojump_clock: MockClock, ask: Asking) -> None:
+    (command,) = (await ask("PUT", LOCAL, [SYSTEM])).json()
+    path = f"{LOCAL}/{command['id']}"
+    assert (await ask("PATCH", path, {"description": "d" * 101})).json()["code"] == 50035
+    assert (await ask("PATCH", path, raw=b"{")).json()["code"] == 50109
+    assert (await ask("PATCH", path, raw=b"{}", headers={"Content-Type": "text/plain"})).json()["code"] == 50035
+    assert (await ask("PATCH", path, {"description": "new"})).json()["description"] == "new"
 
 
 async def test_callbacks_are_free_of_every_limit(autojump_clock: MockClock, ask: Asking) -> None:

@@ -16,7 +16,14 @@ from wanderer_notifier.sim.discord_permissions import (
     SEND_MESSAGES_IN_THREADS,
 )
 from wanderer_notifier.sim.discord_routes import ROUTES, Answer, Call, Reply, give, read_form, refuse, tell
-from wanderer_notifier.sim.discord_rules import EMPTY_MESSAGE, check_create, check_edit, check_post, check_thread
+from wanderer_notifier.sim.discord_rules import (
+    EMPTY_MESSAGE,
+    MAY_SEND,
+    check_create,
+    check_edit,
+    check_post,
+    check_thread,
+)
 from wanderer_notifier.sim.discord_store import MessageStore
 from wanderer_notifier.sim.http import Request
 
@@ -98,6 +105,7 @@ class ChannelRest:
         checked = read_form(request, check_create)
         if isinstance(checked, Reply):
             return checked
+        checked["flags"] = checked.get("flags", 0) & MAY_SEND
         if checked.get("embeds") and not self._guild.may(channel, EMBED_LINKS):
             if self.without_embed_links == "refuse":
                 return refuse(403, 50013, "Missing Permissions")

@@ -15,6 +15,9 @@ Path: TypeAlias = tuple[str | int, ...]
 INVALID_FORM = 50035
 URL = 2048
 
+FILES = "files[n]"
+"""Where the number of files stands that came with a form; no JSON of a client has this name."""
+
 _SNOWFLAKE = re.compile(r"[0-9]{1,20}")
 
 
@@ -74,6 +77,14 @@ def text(value: object, limit: int, at: Path, problems: Problems) -> str | None:
     if len(trimmed) > limit:
         problems.add(at, "BASE_TYPE_MAX_LENGTH", f"Must be {limit} or fewer in length.")
     return trimmed or None
+
+
+def list_of(value: object, at: Path, problems: Problems) -> list[Any]:
+    """A list; nothing is an empty one."""
+    if value is None or isinstance(value, list):
+        return value or []
+    problems.add(at, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
+    return []
 
 
 def integer(value: object, largest: int, at: Path, problems: Problems) -> int | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from email.parser import BytesParser
 from typing import TypeAlias
 
 from attrs import Factory, evolve, field, frozen
 
-from wanderer_notifier.sim.discord_form import JsonObject, Problems, Refusal, invalid_form
+from wanderer_notifier.sim.discord_form import FILES, JsonObject, Problems, Refusal, invalid_form
 from wanderer_notifier.sim.http import Request
 from wanderer_notifier.sim.ratelimits import HeaderList
 
@@ -168,14 +169,31 @@ def tell(refusal: Refusal) -> Reply:
 def read_form(request: Request, check: Callable[[object], JsonObject | Refusal]) -> JsonObject | Reply:
     """The checked JSON body of a request, or the answer that refuses it."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    raw, files = request.body, 0
+    if kind == "multipart/form-data":
+        parts = multipart(request)
+        raw, files = parts.pop("payload_json", b""), len(parts)
+    elif kind != "application/json":
         problems = Problems()
         allowed = "'application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'"
         problems.add((), "CONTENT_TYPE_INVALID", f'Expected "Content-Type" header to be one of {{{allowed}}}.')
         return tell(invalid_form(problems.tree))
     try:
-        body = json.loads(request.body)
+        body = json.loads(raw)
     except (ValueError, RecursionError):
         return refuse(400, 50109, "The request body contains invalid JSON.")
+    if files and isinstance(body, dict):
+        body[FILES] = files
     checked = check(body)
     return tell(checked) if isinstance(checked, Refusal) else checked
+
+
+def multipart(request: Request) -> dict[str, bytes]:
+    """The parts of a `multipart/form-data` body by name."""
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    message = BytesParser().parsebytes(head + request.body)
+    parts = message.get_payload() if message.is_multipart() else []
+    named = [
+        (str(part.get_param("name", "", "content-disposition")), part) for part in parts if not isinstance(part, str)
+    ]
+    return {name: bytes(part.get_payload(decode=True) or b"") for name, part in named}

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from wanderer_notifier.sim.discord_components import check_components
+from wanderer_notifier.sim.discord_embeds import check_embeds
 from wanderer_notifier.sim.discord_form import (
+    FILES,
     JsonObject,
-    Path,
     Problems,
     Refusal,
     boolean,
     integer,
     invalid_form,
     is_snowflake,
-    keep,
+    list_of,
     text,
-    timestamp,
-    url,
 )
 
 CONTENT = 2000
-EMBEDS = 10
-EMBED_TOTAL = 6000
-TITLE = 256
-DESCRIPTION = 4096
-FIELDS = 25
-FIELD_NAME = 256
-FIELD_VALUE = 1024
-FOOTER = 2048
-AUTHOR = 256
 NONCE = 25
 THREAD_NAME = 100
 MENTIONS = 100
+STICKERS = 3
 EMPTY_MESSAGE = 50006
 
 SUPPRESS_EMBEDS = 1 << 2
 EPHEMERAL = 1 << 6
 SUPPRESS_NOTIFICATIONS = 1 << 12
+IS_VOICE_MESSAGE = 1 << 13
 IS_COMPONENTS_V2 = 1 << 15
+
+MAY_SEND = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | IS_VOICE_MESSAGE | IS_COMPONENTS_V2
+"""Flags that a new message in a channel may have; others are ignored."""
+
+LEGACY = ("content", "embeds", "sticker_ids", "poll")
+"""What a message with the second version's components may not hold."""
 
 _MENTION_WORDS = ("everyone", "roles", "users")
 
@@ -72,6 +68,12 @@ def check_post(body: object) -> JsonObject | Refusal:
     return message if isinstance(message, Refusal) else {**thread, "message": message}
 
 
+def legacy_problem(name: str) -> tuple[str, str]:
+    """What Discord says to the field *name* beside the second version's components."""
+    text = f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
+    return "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", text
+
+
 def _check(body: object, *, partial_update: bool) -> JsonObject | Refusal:
     problems = Problems()
     if not isinstance(body, dict):
@@ -81,22 +83,28 @@ def _check(body: object, *, partial_update: bool) -> JsonObject | Refusal:
     if "content" in body:
         checked["content"] = text(body["content"], CONTENT, ("content",), problems) or ""
     if "embeds" in body:
-        checked["embeds"] = _embeds(body["embeds"], problems)
+        checked["embeds"] = check_embeds(body["embeds"], problems)
     if body.get("allowed_mentions") is not None:
         checked["allowed_mentions"] = _allowed_mentions(body["allowed_mentions"], problems)
     flags = integer(body.get("flags"), 2**31 - 1, ("flags",), problems)
     if "flags" in body:
         checked["flags"] = flags or 0
     if (flags or 0) & IS_COMPONENTS_V2:
-        for name in ("content", "embeds"):
-            if checked.get(name):
-                problems.add(
-                    (name,),
-                    "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-                    f"The '{name}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2",
-                )
-    if isinstance(body.get("components"), list):
-        checked["components"] = body["components"]
+        for name in LEGACY:
+            if checked.get(name) or (name not in checked and body.get(name)):
+                problems.add((name,), *legacy_problem(name))
+    if "components" in body:
+        # What an edit leaves out of the flags stays as it was, so both versions may come.
+        second = bool((flags or 0) & IS_COMPONENTS_V2) or (partial_update and "flags" not in body)
+        checked["components"] = check_components(body["components"], problems, second=second)
+    stickers = list_of(body.get("sticker_ids"), ("sticker_ids",), problems)
+    if len(stickers) > STICKERS:
+        problems.add(("sticker_ids",), "BASE_TYPE_MAX_LENGTH", f"Must be {STICKERS} or fewer in length.")
+    for index, one in enumerate(stickers):
+        if not is_snowflake(one):
+            problems.add(("sticker_ids", index), "NUMBER_TYPE_COERCE", f'Value "{one}" is not snowflake.')
+    if body.get("poll") is not None and not isinstance(body["poll"], dict):
+        problems.add(("poll",), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
     if not partial_update:
         checked["nonce"] = _nonce(body.get("nonce"), problems)
         checked["enforce_nonce"] = boolean(body.get("enforce_nonce"), ("enforce_nonce",), problems)
@@ -104,102 +112,10 @@ def _check(body: object, *, partial_update: bool) -> JsonObject | Refusal:
     refusal = problems.refusal()
     if refusal is not None:
         return refusal
-    if not partial_update and not any(checked.get(part) for part in ("content", "embeds", "components")):
+    said = [checked.get(part) for part in ("content", "embeds", "components")]
+    if not partial_update and not any([*said, stickers, body.get("poll"), body.get(FILES)]):
         return Refusal(status=400, code=EMPTY_MESSAGE, message="Cannot send an empty message")
     return checked
-
-
-# --- the parts of a message -------------------------------------------------------------------------------------
-
-
-def _embeds(value: object, problems: Problems) -> list[JsonObject]:
-    embeds = _list(value, ("embeds",), problems)
-    if len(embeds) > EMBEDS:
-        problems.add(("embeds",), "BASE_TYPE_MAX_LENGTH", f"Must be {EMBEDS} or fewer in length.")
-    checked: list[JsonObject] = []
-    total = 0
-    for index, raw in enumerate(embeds):
-        if not isinstance(raw, dict):
-            problems.add(("embeds", index), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
-            continue
-        embed, size = _embed(raw, ("embeds", index), problems)
-        total += size
-        if total > EMBED_TOTAL:
-            problems.add(
-                ("embeds", index),
-                "MAX_EMBED_SIZE_EXCEEDED",
-                f"Embed size exceeds maximum size of {EMBED_TOTAL}",
-            )
-        checked.append(embed)
-    return checked
-
-
-def _embed(raw: Mapping[str, Any], at: Path, problems: Problems) -> tuple[JsonObject, int]:
-    """The embed as it will be stored, and the number of characters that count for the total."""
-    embed: JsonObject = {"type": "rich"}
-    keep(embed, "title", text(raw.get("title"), TITLE, (*at, "title"), problems))
-    keep(embed, "description", text(raw.get("description"), DESCRIPTION, (*at, "description"), problems))
-    keep(embed, "url", url(raw.get("url"), (*at, "url"), problems))
-    keep(embed, "color", integer(raw.get("color"), 0xFFFFFF, (*at, "color"), problems))
-    keep(embed, "timestamp", timestamp(raw.get("timestamp"), (*at, "timestamp"), problems))
-    keep(embed, "author", _part(raw.get("author"), "name", AUTHOR, ("url", "icon_url"), (*at, "author"), problems))
-    keep(embed, "footer", _part(raw.get("footer"), "text", FOOTER, ("icon_url",), (*at, "footer"), problems))
-    for name in ("image", "thumbnail"):
-        keep(embed, name, _picture(raw.get(name), (*at, name), problems))
-    keep(embed, "fields", _fields(raw.get("fields"), (*at, "fields"), problems))
-    if not embed.keys() & {"title", "description", "author", "footer", "image", "thumbnail", "fields"}:
-        problems.add((*at, "description"), "BASE_TYPE_REQUIRED", "This field is required")
-    texts = [embed.get("title"), embed.get("description")]
-    texts += [embed.get("author", {}).get("name"), embed.get("footer", {}).get("text")]
-    texts += [field[part] for field in embed.get("fields", []) for part in ("name", "value")]
-    return embed, sum(len(text) for text in texts if text)
-
-
-def _fields(value: object, at: Path, problems: Problems) -> list[JsonObject] | None:
-    raws = _list(value, at, problems)
-    if len(raws) > FIELDS:
-        problems.add(at, "BASE_TYPE_MAX_LENGTH", f"Must be {FIELDS} or fewer in length.")
-    fields: list[JsonObject] = []
-    for index, raw in enumerate(raws):
-        if not isinstance(raw, dict):
-            problems.add((*at, index), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
-            continue
-        field: JsonObject = {"inline": boolean(raw.get("inline"), (*at, index, "inline"), problems)}
-        for part, limit in (("name", FIELD_NAME), ("value", FIELD_VALUE)):
-            field[part] = text(raw.get(part), limit, (*at, index, part), problems) or ""
-            if not field[part]:
-                problems.add((*at, index, part), "BASE_TYPE_REQUIRED", "This field is required")
-        fields.append(field)
-    return fields or None
-
-
-def _part(
-    value: object, text_key: str, limit: int, urls: tuple[str, ...], at: Path, problems: Problems
-) -> JsonObject | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        problems.add(at, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
-        return None
-    part: JsonObject = {}
-    keep(part, text_key, text(value.get(text_key), limit, (*at, text_key), problems))
-    for key in urls:
-        keep(part, key, url(value.get(key), (*at, key), problems))
-    if text_key == "name" and text_key not in part:
-        problems.add((*at, text_key), "BASE_TYPE_REQUIRED", "This field is required")
-    return part or None
-
-
-def _picture(value: object, at: Path, problems: Problems) -> JsonObject | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        problems.add(at, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
-        return None
-    address = url(value.get("url"), (*at, "url"), problems)
-    if address is None:
-        problems.add((*at, "url"), "BASE_TYPE_REQUIRED", "This field is required")
-    return {"url": address}
 
 
 def _allowed_mentions(value: object, problems: Problems) -> JsonObject:
@@ -207,15 +123,16 @@ def _allowed_mentions(value: object, problems: Problems) -> JsonObject:
     if not isinstance(value, dict):
         problems.add(at, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
         return {}
-    parse = _list(value.get("parse"), (*at, "parse"), problems)
+    parse = list_of(value.get("parse"), (*at, "parse"), problems)
     for index, word in enumerate(parse):
         if word not in _MENTION_WORDS:
             problems.add(
                 (*at, "parse", index), "BASE_TYPE_CHOICES", "Value must be one of ('everyone', 'roles', 'users')."
             )
     checked: JsonObject = {"parse": parse}
+    boolean(value.get("replied_user"), (*at, "replied_user"), problems)
     for kind in ("roles", "users"):
-        ids = _list(value.get(kind), (*at, kind), problems)
+        ids = list_of(value.get(kind), (*at, kind), problems)
         checked[kind] = [str(one) for one in ids]
         if len(ids) > MENTIONS:
             problems.add((*at, kind), "BASE_TYPE_MAX_LENGTH", f"Must be {MENTIONS} or fewer in length.")
@@ -229,13 +146,6 @@ def _allowed_mentions(value: object, problems: Problems) -> JsonObject:
                 f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
             )
     return checked
-
-
-def _list(value: object, at: Path, problems: Problems) -> list[Any]:
-    if value is None or isinstance(value, list):
-        return value or []
-    problems.add(at, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
-    return []
 
 
 def _nonce(value: object, problems: Problems) -> str | int | None:

@@ -7,12 +7,13 @@ from datetime import datetime
 
 from attrs import evolve
 
-from wanderer_notifier.sim.discord_form import JsonObject
+from wanderer_notifier.sim.discord_components import texts
+from wanderer_notifier.sim.discord_form import JsonObject, Problems
 from wanderer_notifier.sim.discord_guild import Guild
 from wanderer_notifier.sim.discord_messages import Channel, Nonces, Posted, mention_lists, pinged
 from wanderer_notifier.sim.discord_permissions import MENTION_EVERYONE
-from wanderer_notifier.sim.discord_routes import Reply, refuse
-from wanderer_notifier.sim.discord_rules import EMPTY_MESSAGE
+from wanderer_notifier.sim.discord_routes import Reply, refuse, tell
+from wanderer_notifier.sim.discord_rules import EMPTY_MESSAGE, IS_COMPONENTS_V2, SUPPRESS_EMBEDS, legacy_problem
 
 
 class MessageStore:
@@ -38,17 +39,28 @@ class MessageStore:
         """Change a message by a checked form; or the answer that refuses to leave it empty."""
         content = checked.get("content", message.content)
         embeds = tuple(checked.get("embeds", message.embeds))
-        if not (content or embeds or checked.get("components", message.components)):
+        components = tuple(checked.get("components", message.components))
+        if not (content or embeds or components):
             return refuse(400, EMPTY_MESSAGE, "Cannot send an empty message")
-        who = (
-            self._pinged(channel, content, checked.get("allowed_mentions")) if "content" in checked else message.pinged
-        )
+        # Of the flags an edit may turn one on and off, and turn another on for good (discord.md 3.8).
+        asked = checked.get("flags", message.flags)
+        flags = message.flags & ~SUPPRESS_EMBEDS | asked & (SUPPRESS_EMBEDS | IS_COMPONENTS_V2)
+        problems = Problems()
+        for name, value in (("content", content), ("embeds", embeds)):
+            if value and flags & IS_COMPONENTS_V2:
+                problems.add((name,), *legacy_problem(name))
+        refusal = problems.refusal()
+        if refusal is not None:
+            return tell(refusal)
+        who = message.pinged
+        if checked.keys() & {"content", "components"}:
+            who = self._pinged(channel, content, components, checked.get("allowed_mentions"))
         edited = evolve(
             message,
             content=content,
             embeds=embeds,
-            components=tuple(checked.get("components", message.components)),
-            flags=checked.get("flags", message.flags),
+            components=components,
+            flags=flags,
             pinged=who,
             mentions=mention_lists(who),
             edited=self._now(),
@@ -62,7 +74,8 @@ class MessageStore:
     ) -> Posted:
         """Let *author* say in *channel* what a checked form holds; an ephemeral message stands in no channel."""
         content = checked.get("content", "")
-        who = self._pinged(channel, content, checked.get("allowed_mentions"))
+        components = tuple(checked.get("components", ()))
+        who = self._pinged(channel, content, components, checked.get("allowed_mentions"))
         message = Posted(
             id=self._new_id(),
             channel_id=channel.id,
@@ -70,7 +83,7 @@ class MessageStore:
             at=self._now(),
             content=content,
             embeds=tuple(checked.get("embeds", ())),
-            components=tuple(checked.get("components", ())),
+            components=components,
             flags=checked.get("flags", 0),
             nonce=checked.get("nonce"),
             pinged=who,
@@ -82,6 +95,9 @@ class MessageStore:
         self._changed()
         return message
 
-    def _pinged(self, channel: Channel, content: str, allowed: JsonObject | None) -> tuple[str, ...]:
+    def _pinged(
+        self, channel: Channel, content: str, components: tuple[JsonObject, ...], allowed: JsonObject | None
+    ) -> tuple[str, ...]:
         everyone = self._guild.may(channel, MENTION_EVERYONE)
-        return pinged(content, allowed, roles=self._guild.mentionable(), may_mention_everyone=everyone)
+        said = "\n".join([content, *texts(components)])
+        return pinged(said, allowed, roles=self._guild.mentionable(), may_mention_everyone=everyone)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import trio
 
@@ -101,13 +101,9 @@ class Commands:
             self.scopes[scope] = [one for one in known if one is not old]
             self.writes += 1
             return Reply(status=204)
-        try:
-            change = json.loads(request.body)
-        except ValueError:
-            return refuse(400, 50109, "The request body contains invalid JSON.")
-        checked = _check_one({**old, **change} if isinstance(change, dict) else change)
-        if isinstance(checked, Refusal):
-            return tell(checked)
+        checked = read_form(request, partial(_check_change, old))
+        if isinstance(checked, Reply):
+            return checked
         new = {**old, **checked, "version": self._new_id()}
         self.scopes[scope] = [new if one is old else one for one in known]
         self.writes += 1
@@ -151,6 +147,10 @@ def _check_one(body: object) -> JsonObject | Refusal:
     problems = Problems()
     checked = check_command(body, (), problems)
     return problems.refusal() or checked
+
+
+def _check_change(old: JsonObject, change: object) -> JsonObject | Refusal:
+    return _check_one({**old, **change} if isinstance(change, dict) else change)
 
 
 def _check_list(body: object) -> JsonObject | Refusal:

@@ -97,7 +97,7 @@ class InteractionRest:
         if source is None:
             return refuse(404, 10008, "Unknown Message")
         interaction.original = source.id
-        edited = self._api.store.edit(interaction.channel, source, data)
+        edited = self._api.store.edit(interaction.channel, source, _with_mentions(data))
         if isinstance(edited, Posted):
             interaction.messages[edited.id] = edited
         return edited
@@ -216,6 +216,9 @@ def _check_callback(body: object) -> Body | Refusal:
     problems = Problems()
     raw = body if isinstance(body, dict) else {}
     kind, data = raw.get("type"), raw.get("data") or {}
+    if not isinstance(data, dict):
+        problems.add(("data",), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
+        return invalid_form(problems.tree)
     if kind not in (MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, CHOOSE, MODAL):
         problems.add(("type",), "BASE_TYPE_CHOICES", "Value must be one of (1, 4, 5, 6, 7, 8, 9, 10, 12).")
         return invalid_form(problems.tree)
@@ -235,7 +238,9 @@ def _check_callback(body: object) -> Body | Refusal:
         for index, choice in enumerate(choices):
             check_choice(choice, ("data", "choices", index), problems, text=False)
         return problems.refusal() or {"type": kind, "data": {"choices": choices}}
-    return {"type": kind, "data": data}
+    if kind == DEFERRED and data.get("flags", 0) not in (0, EPHEMERAL):
+        problems.add(("data", "flags"), "BASE_TYPE_CHOICES", f"Value must be one of (0, {EPHEMERAL}).")
+    return problems.refusal() or {"type": kind, "data": data}
 
 
 def _callback_answer(interaction: Interaction, message: Posted | None) -> Body:
