@@ -30,6 +30,7 @@ from wanderer_notifier.core.message import Mention
 from wanderer_notifier.core.names import Known, named
 from wanderer_notifier.core.render import render, render_system
 from wanderer_notifier.core.rules import Channels, MapRules, Priority, Rules, Send, decide_change
+from wanderer_notifier.core.static_info import parse_static
 from wanderer_notifier.core.tracking import Tracking, apply
 
 HOME, PILOT = 31000123, 95000001
@@ -129,6 +130,27 @@ def test_s05_a_name_that_the_event_lacks_is_looked_up() -> None:
     assert isinstance(send, Send)
     with_name = named(change, {("system", HOME): Known(name="J123456")})
     assert render(with_name, send).embeds[0]["title"] == "New System Tracked: J123456"
+
+
+@pytest.mark.parametrize(
+    ("name", "custom", "title"),
+    [
+        (None, None, "J123456"),
+        (None, "Home", "Home (J123456)"),
+        ("J100001", None, "J100001"),
+    ],
+)
+def test_s05_the_static_information_names_what_the_event_does_not(
+    name: str | None, custom: str | None, title: str
+) -> None:
+    record = SystemRecord(system_id=HOME, name=name, custom_name=custom)
+    change = SystemAdded(slug="m1", system=record, by="event")
+    (send,) = decide_change(change, RULES, now=NOW, first_start=FIRST_START)
+    assert isinstance(send, Send)
+    static = parse_static({"data": {"solar_system_name": "J123456"}})
+    (embed,) = render_system(change, send, static).embeds
+    assert embed["title"] == f"New System Tracked: {title}"
+    assert embed["fields"][0]["value"].endswith(f"(https://evemaps.dotlan.net/system/{name or 'J123456'})")
 
 
 def test_s06_without_any_answer_the_id_has_to_do() -> None:

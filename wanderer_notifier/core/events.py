@@ -92,6 +92,8 @@ class SystemRecord:
 class SystemStatic:
     """What never changes about a system (notifications.md 2.1.1); every field may be unknown."""
 
+    name: str | None = None
+    """The EVE name."""
     class_title: str | None = None
     type_description: str | None = None
     security: float | None = None

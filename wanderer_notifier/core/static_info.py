@@ -18,6 +18,7 @@ def parse_static(body: object) -> SystemStatic | None:
     if not is_object(data):
         return None
     return SystemStatic(
+        name=as_name(data.get("solar_system_name")),
         class_title=as_name(data.get("class_title"), 40),
         type_description=as_name(data.get("type_description"), 100),
         security=_security(data.get("security")),

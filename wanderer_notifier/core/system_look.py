@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from attrs import evolve
+
 from wanderer_notifier.core.events import JsonObject, Kill, SystemRecord, SystemStatic
 from wanderer_notifier.core.places import PLACES, POCHVEN, POCHVEN_CLASS, ZARZAKH
 from wanderer_notifier.core.recent import recent_kills
@@ -50,8 +52,9 @@ def system_embed(
 
     *recent* are the last kills there, newest first; they are shown when *now* tells how long ago they were.
     """
-    known, name = static or SystemStatic(), system_name(system)
-    wormhole, kind = is_jspace(system.system_id), _class_of(system.system_id, static or SystemStatic())
+    known = static or SystemStatic()
+    system = evolve(system, name=system.name or known.name)  # the map may leave its name out (S05)
+    name, wormhole, kind = system_name(system), is_jspace(system.system_id), _class_of(system.system_id, known)
     fields = [("System", link(name, _dotlan(system)))]
     fields += _wormhole_fields(known, kind) if wormhole else _security_fields(known, kind)
     if region := one_line(known.region or ""):
