@@ -16,7 +16,7 @@ from wanderer_notifier.state.store import Store
 
 HOME = 31001503
 STATIC = SystemStatic(
-    name="J123456",
+    name="J155416",
     class_title="C4",
     type_description="Class 4",
     security=-1.0,
