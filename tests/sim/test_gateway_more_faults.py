@@ -40,6 +40,7 @@ from wanderer_notifier.sim.gateway_orders import ACTIONS
 from wanderer_notifier.sim.gateway_rules import Action, Point
 from wanderer_notifier.sim.http import serve_stream
 from wanderer_notifier.sim.network import MemoryStream, stream_pair
+from wanderer_notifier.sim.voice import FLAGS
 
 ELSEWHERE = "700000000000000901"
 UPGRADE = [
@@ -258,6 +259,31 @@ async def test_what_cannot_be_read_is_in_the_journal_too(visit: Visiting) -> Non
         assert await socket.end() == 4002
     (frame,) = visit.discord.gateway.journal.frames()
     assert (frame.op, frame.connection) == (None, 1)
+
+
+async def test_every_change_of_a_voice_state_is_told_like_a_move(visit: Visiting) -> None:
+    voice, gateway = visit.discord.voice, visit.discord.gateway
+    gateway.huge_guild(channels=1, roles=0, voice_users=1)
+    (user,) = visit.discord.guild.voice
+    async with visit() as socket:
+        await socket.identify()
+        for flag in FLAGS:
+            voice.change(user, **{flag: True})
+            told = (await socket.until("VOICE_STATE_UPDATE"))["d"]
+            assert (told[flag], told["member"]["user"]["id"]) == (True, user)
+        assert told["channel_id"] == visit.discord.guild.voice[user].channel_id
+    with pytest.raises(ValueError, match="no such flag"):
+        voice.change(user, channel_id=True)
+    with pytest.raises(KeyError):
+        voice.change(BOT, mute=True)
+
+
+@pytest.mark.parametrize("point", ["hello", "identify"])
+async def test_a_drip_begins_with_what_was_due(visit: Visiting, point: Point, autojump_clock: MockClock) -> None:
+    visit.discord.gateway.fault(point, Drip(0.01))
+    async with visit() as socket:
+        assert (await socket.identify())["t"] == "READY"
+        assert trio.current_time() > 5
 
 
 # --- where a fault strikes --------------------------------------------------------------------------------------------

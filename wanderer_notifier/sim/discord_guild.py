@@ -87,10 +87,14 @@ class VoiceState:
     self_deaf: bool = False
     deaf: bool = False
     mute: bool = False
+    self_video: bool = False
+    self_stream: bool = False
+    suppress: bool = False
 
     def json(self) -> JsonObject:
         """The voice state as GUILD_CREATE has it: without guild and member."""
         return {
+            **({"self_stream": True} if self.self_stream else {}),
             "channel_id": self.channel_id,
             "user_id": self.user_id,
             "session_id": self.session_id,
@@ -98,8 +102,8 @@ class VoiceState:
             "mute": self.mute,
             "self_deaf": self.self_deaf,
             "self_mute": self.self_mute,
-            "self_video": False,
-            "suppress": False,
+            "self_video": self.self_video,
+            "suppress": self.suppress,
             "request_to_speak_timestamp": None,
         }
 

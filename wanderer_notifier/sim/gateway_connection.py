@@ -9,22 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from wanderer_notifier.sim.discord_routes import page
-from wanderer_notifier.sim.gateway_faults import (
-    Close,
-    Deaf,
-    Drip,
-    Hold,
-    Http,
-    Late,
-    Reset,
-    Say,
-    Silence,
-    Wire,
-    frame,
-)
-from wanderer_notifier.sim.gateway_frames import ACK, Frames
+from wanderer_notifier.sim.gateway_faults import Late, frame
+from wanderer_notifier.sim.gateway_frames import Frames
 from wanderer_notifier.sim.gateway_journal import Entry
+from wanderer_notifier.sim.gateway_mishaps import befall, takes_the_place, turn_away
 from wanderer_notifier.sim.gateway_pulse import Pulse
 from wanderer_notifier.sim.gateway_rules import Action, Point
 from wanderer_notifier.sim.gateway_session import Dispatch, Session
@@ -85,20 +73,20 @@ class Connection:
             self.pulse.asked = True
         if payload.get("op") == 9:
             self._leave(lost=not payload.get("d"))
-        self._push(json.dumps(payload, separators=(",", ":")))
+        self.push(json.dumps(payload, separators=(",", ":")))
 
     def dispatch(self, dispatch: Dispatch) -> None:
         """Queue a numbered event."""
-        self._push(dispatch)
+        self.push(dispatch)
 
     def garbage(self, dispatch: Dispatch) -> None:
         """Queue a dispatch that breaks on the way."""
-        self._push(Garbage(dispatch.text))
+        self.push(Garbage(dispatch.text))
 
     def close(self, code: int | None, *, keep_tcp: bool = False) -> None:
         """Say goodbye after what is queued; None for no code."""
         if self.closing is None:
-            self._push(Bye(code, keep_tcp))
+            self.push(Bye(code, keep_tcp))
             self.closing = code or 0
             if code in ENDS_SESSION:
                 self._leave(lost=True)
@@ -118,7 +106,14 @@ class Connection:
 
     def cut_after_queue(self) -> None:
         """End the TCP connection after what is queued, without a close frame."""
-        self._push(Cut())
+        self.push(Cut())
+
+    def push(self, item: Item) -> None:
+        """Queue anything, unless it is over; a client that lets too much wait is cut."""
+        if self.closing is not None or self._end.is_set():
+            return
+        if not self._writer.put(item):
+            self.cut()
 
     def meet(self, point: Point, usual: Callable[[], None], data: Any = None) -> None:
         """Do what is *usual* at this point, or let happen what was ordered for it; *data* is a login's `d`."""
@@ -129,31 +124,12 @@ class Connection:
             self.later(action.seconds, usual)
         elif not self._gateway.special(self, action, data):
             self.suffer(action)
-            if isinstance(action, Say | Wire) and action.then:
+            if not takes_the_place(action):
                 usual()
 
     def suffer(self, action: Action) -> None:
         """Let a misfortune happen that needs no frame to be due; raises `ValueError` for one that does."""
-        match action:
-            case Reset():
-                self.cut()
-            case Hold():
-                self.tap.held = True
-            case Deaf():
-                self.tap.deaf = True
-                self.pulse.excuse()
-                self._nursery.start_soon(self._acknowledge_unread)
-            case Close(code, keep_tcp):
-                self.close(code, keep_tcp=keep_tcp)
-            case Say():
-                for payload in action.payloads:
-                    self.send(payload)
-            case Wire() | Drip():
-                self._push(action)
-            case Silence():
-                pass
-            case _:
-                raise ValueError(f"{action} has no place here")
+        befall(self, action)
 
     async def late(self, payload: JsonObject) -> None:
         """Send a payload past everything, even where the close handshake is over but TCP was kept."""
@@ -173,7 +149,7 @@ class Connection:
 
     async def run(self) -> None:
         """Serve the client until either side ends it."""
-        if await self._turned_away(self._gateway.faults.strike("connect")):
+        if await turn_away(self._exchange, self._gateway.faults.strike("connect")):
             return
         request = await self._exchange.upgrade(through=self._put_tap)
         ws = await request.accept()
@@ -194,22 +170,6 @@ class Connection:
             self.note("gone")
         if self.tap.held:
             await self.tap.drain()
-
-    async def _turned_away(self, action: Action | None) -> bool:
-        match action:
-            case Http(status=status):
-                reply = page(status, "discord is having a moment")
-                await self._exchange.respond(reply.status, reply.all_headers(), reply.body)
-            case Hold() | Silence():
-                await self._exchange.peer_left()
-            case Reset():
-                self._exchange.abort()
-            case Late(seconds):
-                await trio.sleep(seconds)
-                return False
-            case _:
-                return False
-        return True
 
     def _open(self) -> None:
         if self.query.get("v") != "10":
@@ -248,11 +208,6 @@ class Connection:
         self._gateway.journal.counts["missed_beats"] += 1
         self.close(self._gateway.missed_beat_code)
 
-    async def _acknowledge_unread(self) -> None:
-        while True:
-            await trio.sleep(self.pulse.interval_s)
-            self.send(ACK)
-
     async def _hang_up(self) -> None:
         self._break()
         await self._exchange.hang_up()
@@ -272,12 +227,6 @@ class Connection:
         session, self.session = self.session, None
         if session is not None:
             self._gateway.release(session, self, lost=lost)
-
-    def _push(self, item: Item) -> None:
-        if self.closing is not None or self._end.is_set():
-            return
-        if not self._writer.put(item):
-            self.cut()
 
 
 async def _after(seconds: float, act: Callable[[], None]) -> None:

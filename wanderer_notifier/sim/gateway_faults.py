@@ -29,7 +29,7 @@ class Hold:
 
 @frozen
 class Deaf:
-    """Read nothing any more, yet acknowledge a heartbeat per interval, as if all were well."""
+    """Read nothing any more, yet acknowledge a heartbeat per interval as if all were well; what was due comes."""
 
 
 @frozen
@@ -70,7 +70,7 @@ class Wire:
 
 @frozen
 class Drip:
-    """From now on one byte per so many seconds."""
+    """From now on one byte per so many seconds, also of what was due."""
 
     seconds: float
 

@@ -9,6 +9,9 @@ from wanderer_notifier.sim.discord_guild import Guild, VoiceState
 
 JsonObject: TypeAlias = dict[str, Any]
 
+FLAGS = ("self_mute", "self_deaf", "self_video", "self_stream", "mute", "deaf", "suppress")
+"""Each change of these is told like a move (discord.md 1.12)."""
+
 
 class Voice:
     """The voice channels of a guild.
@@ -45,10 +48,10 @@ class Voice:
             self._say(state)
 
     def change(self, user: str, **flags: bool) -> None:
-        """Change `self_mute`, `self_deaf`, `mute` or `deaf` of somebody who sits; raises `KeyError` for others."""
+        """Change some of `FLAGS` of somebody who sits; raises `KeyError` for others."""
         state = self._guild.voice[user]
         for name, value in flags.items():
-            if name not in ("self_mute", "self_deaf", "mute", "deaf"):
+            if name not in FLAGS:
                 raise ValueError(f"no such flag: {name}")
             setattr(state, name, value)
         self._say(state)
