@@ -327,3 +327,7 @@ async def test_the_gateway_can_be_troubled(remote: Remote) -> None:
     assert await remote("upstream", upstream="gateway", method="outage", arguments={"on": True}) == {"result": None}
     assert remote.world.discord.guild.unavailable
     assert await remote("upstream", upstream="gateway", method="dispatch") == 400
+    settings = {"heartbeat_s": 5}
+    assert await remote("upstream", upstream="gateway", method="tune", arguments=settings) == {"result": None}
+    assert remote.world.discord.gateway.heartbeat_s == 5
+    assert await remote("upstream", upstream="gateway", method="tune", arguments={"colour": 5}) == 400

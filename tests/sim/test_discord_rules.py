@@ -173,6 +173,7 @@ json_values = st.recursive(
 )
 parts = ["content", "embeds", "allowed_mentions", "nonce", "flags", "components", "tts", "enforce_nonce"]
 inner_parts = ["title", "description", "url", "color", "fields", "author", "footer", "thumbnail", "timestamp", "parse"]
+inner_parts += ["type", "components", "style", "custom_id", "accessory", "items", "media", "label", "options"]
 
 
 @given(

@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import example, given
+from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from tests.sim.discord_asking import GUILD, MAIN, OPEN_ROLE, Asking, Told, make_discord
 from tests.sim.gateway_visiting import Visiting
+from wanderer_notifier.sim.discord_form import Refusal
 from wanderer_notifier.sim.discord_permissions import MANAGE_GUILD
 from wanderer_notifier.sim.interactions import Interaction, NoAnswer
 from wanderer_notifier.sim.interactions_commands import is_name
+from wanderer_notifier.sim.interactions_registry import check_list, check_one
+from wanderer_notifier.sim.interactions_rest import check_callback
 
 APPLICATION = "700000000000000003"
 PILOT = "700000000000000041"
@@ -353,6 +358,34 @@ async def test_a_change_of_a_command_is_checked_like_a_new_one(autojump_clock: M
     assert (await ask("PATCH", path, raw=b"{")).json()["code"] == 50109
     assert (await ask("PATCH", path, raw=b"{}", headers={"Content-Type": "text/plain"})).json()["code"] == 50035
     assert (await ask("PATCH", path, {"description": "new"})).json()["description"] == "new"
+
+
+PARTS = [
+    *("name", "type", "description", "options", "choices", "value", "required", "autocomplete", "nsfw", "min_length"),
+    *("name_localizations", "description_localizations", "default_member_permissions", "content", "flags", "embeds"),
+]
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 12) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(PARTS), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(any_json)
+@example({"name": "x", "description": "x", "name_localizations": [1], "options": {}, "choices": 1, "type": []})
+@example({"name": "x", "options": [{"name": [], "description": {}, "type": 3, "choices": 5, "options": 1.5}]})
+def test_any_command_and_any_answer_is_either_accepted_or_refused(body: Any) -> None:
+    for check in (check_one, check_list, check_callback):
+        assert isinstance(check(body), dict | Refusal)
+    for kind in (4, 5, 6, 7, 8, 9):
+        assert isinstance(check_callback({"type": kind, "data": body}), dict | Refusal)
+
+
+async def test_a_body_nested_beyond_measure_is_refused(autojump_clock: MockClock, ask: Asking) -> None:
+    for depth in (150, 300, 450, 5000):
+        raw = b'[{"options":' * depth + b"1" + b"}]" * depth
+        assert (await ask("PUT", LOCAL, raw=raw)).status == 400
+    assert (await ask("GET", LOCAL)).json() == []
 
 
 async def test_callbacks_are_free_of_every_limit(autojump_clock: MockClock, ask: Asking) -> None:

@@ -184,7 +184,10 @@ def read_form(request: Request, check: Callable[[object], JsonObject | Refusal])
         return refuse(400, 50109, "The request body contains invalid JSON.")
     if files and isinstance(body, dict):
         body[FILES] = files
-    checked = check(body)
+    try:
+        checked = check(body)
+    except RecursionError:
+        return refuse(400, 50109, "The request body contains invalid JSON.")
     return tell(checked) if isinstance(checked, Refusal) else checked
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from wanderer_notifier.sim.discord_form import JsonObject, Path, Problems, Refusal, boolean
+from wanderer_notifier.sim.discord_form import JsonObject, Path, Problems, Refusal, boolean, list_of
 
 DESCRIPTION = 100
 NAME = 32
@@ -30,7 +30,7 @@ def check_command(raw: object, at: Path, problems: Problems) -> JsonObject:
         problems.add(at, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
         return {}
     kind = raw.get("type") or 1
-    if kind not in COUNTS:
+    if type(kind) is not int or kind not in COUNTS:
         problems.add((*at, "type"), "BASE_TYPE_CHOICES", "Value must be one of (1, 2, 3, 4).")
     slash = kind == 1
     _name(raw.get("name"), (*at, "name"), problems, slash=slash)
@@ -98,20 +98,25 @@ def _description(value: object, at: Path, problems: Problems) -> None:
 
 
 def _localizations(raw: JsonObject, at: Path, problems: Problems, *, slash: bool) -> None:
-    for locale, name in (raw.get("name_localizations") or {}).items():
+    for key in ("name_localizations", "description_localizations"):
+        if not isinstance(raw.get(key) or {}, dict):
+            problems.add((*at, key), "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
+    for locale, name in _by_locale(raw, "name").items():
         _name(name, (*at, "name_localizations", locale), problems, slash=slash)
-    for locale, text in (raw.get("description_localizations") or {}).items():
+    for locale, text in _by_locale(raw, "description").items():
         _description(text, (*at, "description_localizations", locale), problems)
 
 
+def _by_locale(raw: JsonObject, key: str) -> JsonObject:
+    texts = raw.get(f"{key}_localizations")
+    return texts if isinstance(texts, dict) else {}
+
+
 def _options(value: object, at: Path, problems: Problems, *, depth: int) -> list[JsonObject]:
-    raws = value or []
-    if not isinstance(raws, list):
-        problems.add(at, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
-        return []
+    raws = list_of(value, at, problems)
     if len(raws) > OPTIONS:
         problems.add(at, "BASE_TYPE_MAX_LENGTH", f"Must be {OPTIONS} or fewer in length.")
-    names: set[object] = set()
+    names: list[object] = []
     optional_before = False
     for index, raw in enumerate(raws):
         here = (*at, index)
@@ -121,7 +126,7 @@ def _options(value: object, at: Path, problems: Problems, *, depth: int) -> list
         _option(raw, here, problems, depth=depth)
         if raw.get("name") in names:
             problems.add(at, "APPLICATION_COMMAND_OPTIONS_NAME_NOT_UNIQUE", "Option name is not unique")
-        names.add(raw.get("name"))
+        names.append(raw.get("name"))
         if raw.get("required") and optional_before:
             text = "Required options must be placed before non-required options"
             problems.add((*here,), "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", text)
@@ -148,7 +153,7 @@ def _option(raw: JsonObject, at: Path, problems: Problems, *, depth: int) -> Non
             problems.add((*at, "type"), "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", text)
         _options(raw.get("options"), (*at, "options"), problems, depth=depth + 1)
         return
-    choices = raw.get("choices") or []
+    choices = list_of(raw.get("choices"), (*at, "choices"), problems)
     if len(choices) > CHOICES:
         problems.add((*at, "choices"), "BASE_TYPE_MAX_LENGTH", f"Must be {CHOICES} or fewer in length.")
     if choices and raw.get("autocomplete"):
@@ -178,10 +183,11 @@ def _size(raw: JsonObject) -> int:
     """Characters of names, descriptions and values; of a localised text the longest counts."""
     size = 0
     for key in ("name", "description"):
-        texts = [raw.get(key), *(raw.get(f"{key}_localizations") or {}).values()]
+        texts = [raw.get(key), *_by_locale(raw, key).values()]
         size += max((len(one) for one in texts if isinstance(one, str)), default=0)
     if "value" in raw:
         size += len(str(raw["value"]))
     for key in ("options", "choices"):
-        size += sum(_size(one) for one in raw.get(key) or [] if isinstance(one, dict))
+        inner = raw.get(key)
+        size += sum(_size(one) for one in inner if isinstance(one, dict)) if isinstance(inner, list) else 0
     return size

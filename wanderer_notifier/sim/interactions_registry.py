@@ -65,13 +65,13 @@ class Commands:
             return give([_shown(one, localizations=long) for one in self.scopes.get(scope, [])])
         known = list(self.scopes.get(scope, []))
         if request.method == "PUT":
-            bodies = read_form(request, _check_list)
+            bodies = read_form(request, check_list)
             if isinstance(bodies, Reply):
                 return bodies
             checked = bodies["commands"]
             kept = [self._numbered(one, known, scope) for one in checked]
         else:
-            body = read_form(request, _check_one)
+            body = read_form(request, check_one)
             if isinstance(body, Reply):
                 return body
             checked = [body]
@@ -143,17 +143,19 @@ def _shown(command: JsonObject, *, localizations: bool = True) -> JsonObject:
     return command if localizations else {k: v for k, v in command.items() if not k.endswith("_localizations")}
 
 
-def _check_one(body: object) -> JsonObject | Refusal:
+def check_one(body: object) -> JsonObject | Refusal:
+    """The command that a body describes."""
     problems = Problems()
     checked = check_command(body, (), problems)
     return problems.refusal() or checked
 
 
 def _check_change(old: JsonObject, change: object) -> JsonObject | Refusal:
-    return _check_one({**old, **change} if isinstance(change, dict) else change)
+    return check_one({**old, **change} if isinstance(change, dict) else change)
 
 
-def _check_list(body: object) -> JsonObject | Refusal:
+def check_list(body: object) -> JsonObject | Refusal:
+    """The commands of a whole scope, under `commands`."""
     problems = Problems()
     if not isinstance(body, list):
         problems.add((), "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")

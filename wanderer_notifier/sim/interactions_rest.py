@@ -56,7 +56,7 @@ class InteractionRest:
         interaction = self._interactions.find(call.ids["t"])
         if interaction is None or interaction.id != call.ids["i"]:
             return refuse(404, UNKNOWN_INTERACTION, "Unknown interaction")
-        body = read_form(request, _check_callback)
+        body = read_form(request, check_callback)
         if isinstance(body, Reply):
             return body
         if interaction.answered_at is not None:
@@ -81,7 +81,7 @@ class InteractionRest:
                 return changed
             message = changed
         elif kind == DEFERRED:
-            interaction.deferred_flags = data.get("flags", 0) & EPHEMERAL
+            interaction.deferred_flags = (data.get("flags") or 0) & EPHEMERAL
         elif kind == CHOOSE:
             interaction.choices = data["choices"]
         elif kind == MODAL:
@@ -212,7 +212,8 @@ def _fits(kind: int, interaction: int) -> bool:
     return kind in (MESSAGE, DEFERRED, MODAL)
 
 
-def _check_callback(body: object) -> Body | Refusal:
+def check_callback(body: object) -> Body | Refusal:
+    """The first answer to an interaction: its `type` and checked `data`."""
     problems = Problems()
     raw = body if isinstance(body, dict) else {}
     kind, data = raw.get("type"), raw.get("data") or {}
@@ -238,7 +239,7 @@ def _check_callback(body: object) -> Body | Refusal:
         for index, choice in enumerate(choices):
             check_choice(choice, ("data", "choices", index), problems, text=False)
         return problems.refusal() or {"type": kind, "data": {"choices": choices}}
-    if kind == DEFERRED and data.get("flags", 0) not in (0, EPHEMERAL):
+    if kind == DEFERRED and data.get("flags") not in (None, 0, EPHEMERAL):
         problems.add(("data", "flags"), "BASE_TYPE_CHOICES", f"Value must be one of (0, {EPHEMERAL}).")
     return problems.refusal() or {"type": kind, "data": data}
 
