@@ -286,6 +286,34 @@ async def test_a_drip_begins_with_what_was_due(visit: Visiting, point: Point, au
         assert trio.current_time() > 5
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "away"},
+        {"since": "now"},
+        {"since": True},
+        {"afk": 0},
+        {"activities": {}},
+        {"activities": "x"},
+        {"activities": [{"name": "x"}]},
+        {"activities": [{"name": "x", "type": 6}]},
+        {"activities": [{"name": "x", "type": True}]},
+        {"activities": [{"name": None, "type": 3}]},
+        {"activities": [{"name": "x", "type": 1, "url": 7}]},
+        None,
+    ],
+    ids=repr,
+)
+async def test_a_presence_of_another_form_closes(visit: Visiting, wrong: dict[str, Any] | None) -> None:
+    right = {"status": "online", "since": None, "afk": False, "activities": [{"name": "x", "type": 3}], "new": 1}
+    async with visit() as socket:
+        await socket.identify()
+        await socket.say(3, right)
+        await socket.say(3, {**right, **wrong} if wrong else wrong)
+        assert await socket.end() == 4002
+    assert list(visit.discord.gateway.journal.presences) == [right]
+
+
 # --- where a fault strikes --------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from wanderer_notifier.sim.gateway_payloads import KNOWN, PRIVILEGED
 
 STATUSES = ("online", "idle", "dnd", "invisible", "offline")
+ACTIVITY_TYPES = range(6)
+NUMBER_OR_NONE = (int, float, type(None))
 
 
 def identify_is_wrong(data: Any, *, token: str, privileged: int) -> int | None:
@@ -33,13 +35,22 @@ def identify_is_wrong(data: Any, *, token: str, privileged: int) -> int | None:
 
 
 def presence_is_wrong(data: Any) -> bool:
-    """Whether a presence update has no known status or an activity without name and type (discord.md 1.10)."""
+    """Whether a presence update has a field of another form than discord.md 1.10 says; unknown fields do no harm."""
     if not isinstance(data, dict) or data.get("status") not in STATUSES:
         return True
-    activities = data.get("activities") or []
-    return not isinstance(activities, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("type"), int)
-        for one in activities
+    since, activities = data.get("since"), data.get("activities")
+    if not isinstance(data.get("afk", False), bool) or isinstance(since, bool) or not isinstance(since, NUMBER_OR_NONE):
+        return True
+    return activities is not None and not (isinstance(activities, list) and all(map(_is_activity, activities)))
+
+
+def _is_activity(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and isinstance(one.get("name"), str)
+        and type(one.get("type")) is int
+        and one["type"] in ACTIVITY_TYPES
+        and all(one.get(name) is None or isinstance(one[name], str) for name in ("state", "url"))
     )
 
 
@@ -47,6 +58,6 @@ def _is_shard(shard: Any) -> bool:
     return (
         isinstance(shard, list)
         and len(shard) == 2
-        and all(isinstance(one, int) for one in shard)
+        and all(type(one) is int for one in shard)
         and 0 <= shard[0] < shard[1]
     )
