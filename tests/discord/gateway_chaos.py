@@ -19,6 +19,7 @@ from wanderer_notifier.sim.gateway import FakeGateway
 from wanderer_notifier.sim.gateway_faults import (
     Close,
     Corrupt,
+    Drip,
     Hold,
     Http,
     Late,
@@ -31,6 +32,7 @@ from wanderer_notifier.sim.gateway_faults import (
     invalid_session,
     op7,
     reserved_opcode,
+    unknown,
 )
 from wanderer_notifier.sim.gateway_rules import Action, Point
 
@@ -133,7 +135,7 @@ async def _vex(at: Stage, rng: Random, day: Day, length_s: float) -> None:
             await _harmless(at, rng)
         elif kind < 0.9:
             day.costly += 1
-            await _costly(at, rng)
+            await _costly(at, rng, day)
         else:  # several at once: together they may cost what each of them does not
             day.costly += 2
             for _ in range(rng.randint(2, 6)):
@@ -157,6 +159,9 @@ async def _harmless(at: Stage, rng: Random) -> None:
         lambda: _cut_and(gateway, "resume", rng.choice((Partly(1), Late(12.0), Reset()))),
         lambda: gateway.fault("dispatch", rng.choice((Repeat(2), Corrupt(), Reset(), Close(4000)))),
         lambda: gateway.fault("beat", Late(rng.uniform(1, 30))),
+        lambda: gateway.fault("dispatch", Late(rng.uniform(0.1, 5.0)), event="VOICE_STATE_UPDATE"),
+        lambda: gateway.suffer(rng.choice((unknown(), op7(times=20)))),
+        lambda: gateway.suffer(Drip(rng.uniform(0.0001, 0.001))),
     ]
     act = rng.choice([*acts, None])
     if act is None:
@@ -165,14 +170,14 @@ async def _harmless(at: Stage, rng: Random) -> None:
         act()
 
 
-async def _costly(at: Stage, rng: Random) -> None:
+async def _costly(at: Stage, rng: Random, day: Day) -> None:
     gateway = at.gateway
     acts: list[Callable[[], Any]] = [
         lambda: gateway.invalid_session(False),
         lambda: gateway.close_all(rng.choice((4001, 4002, 4003, 4005, 4006, 4007, 4009))),
         lambda: _lose_session(gateway),
         lambda: _brick(gateway),
-        lambda: _lose_session(gateway, invalid_session(False)),
+        lambda: _lose_login_too(gateway, day),
         lambda: _lose_session(gateway, Late(20.0)),
         lambda: gateway.fault("dispatch", Swap(), event="INTERACTION_CREATE"),
     ]
@@ -195,6 +200,11 @@ def _lose_session(gateway: FakeGateway, login: Action | None = None) -> None:
     gateway.cut_all()
     if login is not None:
         gateway.fault("identify", login)
+
+
+def _lose_login_too(gateway: FakeGateway, day: Day) -> None:
+    day.costly += 1
+    _lose_session(gateway, invalid_session(False))
 
 
 def _cut_and(gateway: FakeGateway, point: Point, action: Action) -> None:
