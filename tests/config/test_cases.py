@@ -159,6 +159,12 @@ def test_c14_misspelt_variable_is_told_with_the_nearest_name() -> None:
     } <= set(loaded.warnings)
 
 
+def test_c14_a_misspelt_channel_beside_the_right_one_is_told_too() -> None:
+    loaded = settings(DISCORD_CHANEL_ID="111111111111111111")
+    assert "unknown variable DISCORD_CHANEL_ID, did you mean DISCORD_CHANNEL_ID?" in loaded.warnings
+    assert loaded.discord.channels.primary == settings().discord.channels.primary
+
+
 def test_c14_the_hint_stands_beside_the_required_name_that_is_missing() -> None:
     (problem,) = problems("DISCORD_CHANNEL_ID", DISCORD_CHANEL_ID="111111111111111111")
     assert str(problem) == (

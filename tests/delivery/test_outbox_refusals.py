@@ -45,6 +45,21 @@ async def test_a_closed_channel_rests_its_rows_wait_and_the_primary_hears_once(a
         assert await bench.store.read(closures.closures) == ()
 
 
+async def test_d06_one_403_one_429_and_one_400_take_nothing_away(autojump_clock: MockClock) -> None:
+    async with delivering() as bench:
+        await bench.put(new(0, OTHER))
+        await bench.idle()
+        for number, fault in enumerate((faults.status(403), faults.limited(2.0), faults.status(400)), 1):
+            bench.discord.fault(fault)
+            await bench.put(new(number, OTHER))
+            await bench.idle()
+        assert len(bench.messages(OTHER)) == 4, "the 400 costs a message its looks, nothing costs the channel"
+        assert {row.state for row in await bench.rows() if row.channel == OTHER} == {"sent"}
+        notes = [message.content for message in bench.messages(MAIN)]
+        assert [f"<#{OTHER}>" in note for note in notes] == [True], "whoever watches the primary channel is told"
+        assert await bench.store.read(closures.closures) == ()
+
+
 async def test_a_second_episode_is_told_again_but_a_restart_is_not_one(autojump_clock: MockClock) -> None:
     discord, store = make_discord(), open_store()
     discord.deny(OTHER, VIEW_CHANNEL)

@@ -34,6 +34,7 @@ from wanderer_notifier.state.store import DiskFull, Store
 T = TypeVar("T")
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 FIRST = NOW - timedelta(days=3)
+NEXT = "01M88038TTVVCSAXZ48TXC7PNT"
 RULES = Rules(maps=(MapRules(slug="home", channels=Channels(primary="100", system_kill="200", character_kill="300")),))
 LOADED = MapLoaded(
     slug="home",
@@ -229,6 +230,15 @@ async def test_a_restart_with_the_same_database_tells_nothing_twice() -> None:
     second.known.set(await first.store.read(memory.load_tracking))
     await second.feed(kill(), event("add_system", solar_system_id=31000124, name="J100001"))
     assert await second.told() == [("kill:128000001", "200"), ("system:home:31000124", "100")]
+
+
+async def test_m11_the_plural_is_handled_and_an_unknown_kind_is_counted_and_ignored() -> None:
+    rig = Rig()
+    await rig.feed(LOADED, event("characters_updated", characters=[]), event("brand_new", NEXT))
+    assert rig.count("notifier_map_events_total", map="home", type="characters_updated", result="ok") == 1
+    assert rig.count("notifier_map_events_total", map="home", type="other", result="ignored") == 1
+    assert (await rig.told(), await rig.parked()) == ([], [])
+    assert rig.pipeline.cursor("home") == NEXT, "the stream goes on behind it"
 
 
 async def test_what_was_decided_is_not_decided_again_when_a_resume_replays_it_after_a_crash() -> None:
