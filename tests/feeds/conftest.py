@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,9 +11,11 @@ import pytest
 import trio
 import trio.testing
 
+from tests.feeds.killing import Killing
 from wanderer_notifier.core.events import Arrival, FeedHeard
 from wanderer_notifier.runtime.health import ComponentView, Health
 from wanderer_notifier.sim.http import Handler, serve_stream
+from wanderer_notifier.sim.killfeed import KillFeed
 from wanderer_notifier.sim.mapserver import MapServer
 from wanderer_notifier.sim.mapserver_map import Map
 from wanderer_notifier.sim.network import MemoryNetwork
@@ -88,6 +90,16 @@ class World:
 def world(nursery: trio.Nursery) -> World:
     """A test that uses it must itself ask for `autojump_clock`, or it runs in real time."""
     return World(nursery, MemoryNetwork(nursery))
+
+
+@pytest.fixture
+async def killing(world: World) -> AsyncIterator[Killing]:
+    """A kill service that has run for five hours, and what follows it."""
+    feed = KillFeed(now=world.now, rng=random.Random(7))
+    feed.started_at = BEGIN - timedelta(hours=5)
+    killing = Killing(world, feed)
+    yield killing
+    await killing.end()
 
 
 @pytest.fixture

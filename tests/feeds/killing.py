@@ -6,12 +6,11 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 import trio.testing
 
-from tests.feeds.conftest import World
 from wanderer_notifier.core.events import JsonObject, KillArrived
 from wanderer_notifier.feeds.kill_audience import AudienceName
 from wanderer_notifier.feeds.kill_rest import KillRest
@@ -22,6 +21,9 @@ from wanderer_notifier.runtime.watch import Watch
 from wanderer_notifier.sim.http import Exchange
 from wanderer_notifier.sim.killfeed import KillFeed
 from wanderer_notifier.sim.killmails import Inventor
+
+if TYPE_CHECKING:
+    from tests.feeds.conftest import World
 
 HOST, PORT = "kills.test", 4004
 HOME, OTHER, FAR = 31001503, 31002318, 31002999

@@ -7,30 +7,17 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.feeds.conftest import BEGIN, World
 from tests.feeds.killing import CHARACTERS, FAR, HOME, HOST, PILOT, PORT, SYSTEMS, Killing
 from wanderer_notifier.core.killmail import parse_kill
 from wanderer_notifier.core.policy import Send
 from wanderer_notifier.core.render import render_kill, render_text
-from wanderer_notifier.sim.killfeed import KillFeed
-
-
-@pytest.fixture
-async def killing(world: World) -> AsyncIterator[Killing]:
-    feed = KillFeed(now=world.now, rng=random.Random(7))
-    feed.started_at = BEGIN - timedelta(hours=5)
-    killing = Killing(world, feed)
-    yield killing
-    await killing.end()
 
 
 @pytest.mark.parametrize(("kills", "lookup"), [(3, False), (7, True)])

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.feeds.conftest import BEGIN, World
+from tests.feeds.conftest import BEGIN
 from tests.feeds.killing import CHARACTERS, FALLBACK, FAR, HOME, HOST, OTHER, PILOT, PORT, SYSTEMS, Killing
 from wanderer_notifier.core.events import KillArrived
 from wanderer_notifier.runtime.health import FeedGap
 from wanderer_notifier.sim.http import Exchange
-from wanderer_notifier.sim.killfeed import KillFeed
 
 JSON = [("content-type", "application/json")]
-
-
-@pytest.fixture
-async def killing(world: World) -> AsyncIterator[Killing]:
-    feed = KillFeed(now=world.now, rng=random.Random(7))
-    feed.started_at = BEGIN - timedelta(hours=5)
-    killing = Killing(world, feed)
-    yield killing
-    await killing.end()
 
 
 def gaps(killing: Killing, name: str = SYSTEMS) -> tuple[FeedGap, ...]:

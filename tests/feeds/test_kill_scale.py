@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
 import time
-from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.feeds.conftest import BEGIN, World
 from tests.feeds.killing import FAR, Killing
-from wanderer_notifier.sim.killfeed import KillFeed
 from wanderer_notifier.sim.killfeed_socket import MAX_FRAME
-
-
-@pytest.fixture
-async def killing(world: World) -> AsyncIterator[Killing]:
-    feed = KillFeed(now=world.now, rng=random.Random(7))
-    feed.started_at = BEGIN - timedelta(hours=5)
-    killing = Killing(world, feed)
-    yield killing
-    await killing.end()
 
 
 @pytest.mark.parametrize(

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import AsyncIterator
 
 import pytest
 import trio
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 
-from tests.feeds.conftest import World
 from tests.feeds.killing import HOME, HOST, OTHER, PORT, SYSTEMS, Killing
 from wanderer_notifier.feeds.kill_address import Address, socket_url
 from wanderer_notifier.sim import killfeed_socket
 from wanderer_notifier.sim.http import Exchange
-from wanderer_notifier.sim.killfeed import KillFeed
-
-
-@pytest.fixture
-async def killing(world: World) -> AsyncIterator[Killing]:
-    killing = Killing(world, KillFeed(now=world.now, rng=random.Random(7)))
-    yield killing
-    await killing.end()
 
 
 def old_server(killing: Killing) -> list[str]:

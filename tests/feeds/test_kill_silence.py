@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncIterator
-from datetime import timedelta
-
-import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.feeds.conftest import BEGIN, World
 from tests.feeds.killing import CHARACTERS, HOME, HOST, OTHER, PILOT, PORT, SYSTEMS, Killing
-from wanderer_notifier.sim.killfeed import KillFeed
 
 JSON = [("content-type", "application/json")]
-
-
-@pytest.fixture
-async def killing(world: World) -> AsyncIterator[Killing]:
-    feed = KillFeed(now=world.now, rng=random.Random(7))
-    feed.started_at = BEGIN - timedelta(hours=5)
-    killing = Killing(world, feed)
-    yield killing
-    await killing.end()
 
 
 def sockets(killing: Killing) -> int:

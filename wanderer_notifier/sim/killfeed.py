@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import trio
 from attrs import frozen
 
 from wanderer_notifier.core.events import JsonObject
@@ -21,6 +20,7 @@ from wanderer_notifier.sim.killfeed_stream import KillStream
 from wanderer_notifier.sim.killfeed_wire import identifier, version_asked
 from wanderer_notifier.sim.killmails import iso, live_form, stored_form
 from wanderer_notifier.sim.mapdata import INVENTED, Names
+from wanderer_notifier.sim.watched import Watched
 
 MAX_INGEST_AGE = timedelta(hours=1)
 """Older kills are dropped silently when the service takes them in (wanderer-kills.md 4.7)."""
@@ -41,7 +41,7 @@ class Heard:
     text: str | bytes
 
 
-class KillFeed:
+class KillFeed(Watched):
     """The service as a whole; give `handle` to a listener, and steer it with the other methods.
 
     Args:
@@ -61,6 +61,7 @@ class KillFeed:
         names: Names = INVENTED,
         idle_s: float = 60.0,
     ) -> None:
+        super().__init__()
         self.now = now
         self.rng = rng
         self.names = names
@@ -87,9 +88,6 @@ class KillFeed:
         self._connections: list[Connection] = []
         self._streams: list[KillStream] = []
         self._count = 0
-        self._flowing = trio.Event()
-        self._flowing.set()
-        self._changed = trio.lowlevel.ParkingLot()
 
     # --- what the world does -----------------------------------------------------------------------------------------
 
@@ -200,13 +198,6 @@ class KillFeed:
         for stream in list(self._streams):
             stream.cut()
 
-    def stall(self, on: bool = True) -> None:
-        """Take frames but send nothing; what gathered meanwhile is sent when it is lifted."""
-        if on and self._flowing.is_set():
-            self._flowing = trio.Event()
-        elif not on:
-            self._flowing.set()
-
     def stall_heartbeats(self, on: bool = True) -> None:
         """Leave heartbeats unanswered while all else goes on."""
         self.mute_heartbeats = on
@@ -239,20 +230,6 @@ class KillFeed:
     def joined(self) -> tuple[Channel, ...]:
         """The joined channels, in the order of their sockets."""
         return tuple(channel for _, channel in self._joined())
-
-    async def until(self, condition: Callable[[KillFeed], bool]) -> None:
-        """Wait until *condition* holds; it is looked at after each connection, frame and end."""
-        while not condition(self):
-            await self._changed.park()
-        await trio.lowlevel.checkpoint()
-
-    def touch(self) -> None:
-        """Let those who wait look again."""
-        self._changed.unpark_all()
-
-    async def flowing(self) -> None:
-        """Return as soon as the service is not stalled."""
-        await self._flowing.wait()
 
     def hear(self, connection: Connection, text: str | bytes) -> None:
         """Note a frame of a client."""

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 
-import trio
-
 from wanderer_notifier.core.events import JsonObject
 from wanderer_notifier.sim.http import Exchange, Instead, Request
 from wanderer_notifier.sim.killfeed_channel import token
@@ -22,11 +20,12 @@ from wanderer_notifier.sim.mapserver_plugin import PATH as PLUGIN_PATH
 from wanderer_notifier.sim.mapserver_plugin import Plugin
 from wanderer_notifier.sim.mapserver_rest import Refusal, authorised, rest
 from wanderer_notifier.sim.mapserver_stream import Stream
+from wanderer_notifier.sim.watched import Watched
 
 JSON = "application/json; charset=utf-8"
 
 
-class MapServer:
+class MapServer(Watched):
     """The server as a whole; give `handle` to a listener, and steer it with attributes and methods.
 
     Args:
@@ -36,6 +35,7 @@ class MapServer:
     """
 
     def __init__(self, *, now: Callable[[], datetime], rng: random.Random, keepalive_s: float = 30.0) -> None:
+        super().__init__()
         self.now = now
         self.rng = rng
         self.keepalive_s = keepalive_s
@@ -67,9 +67,6 @@ class MapServer:
         self.rest_failures: deque[int] = deque()
         self.lists_to_empty = 0
         self._streams: list[Stream] = []
-        self._flowing = trio.Event()
-        self._flowing.set()
-        self._changed = trio.lowlevel.ParkingLot()
 
     def add_map(self, slug: str, key: str | None, *, map_id: str | None = None) -> Map:
         """A new map with its API key (None: it has none, and refuses everybody)."""
@@ -103,13 +100,6 @@ class MapServer:
         self.buffer.clear()
         self.cut_streams()
 
-    def stall(self, on: bool = True) -> None:
-        """Send nothing on any stream, not even keep-alives, until it is lifted."""
-        if on and self._flowing.is_set():
-            self._flowing = trio.Event()
-        elif not on:
-            self._flowing.set()
-
     def fail_rest(self, count: int = 1, status: int = 500) -> None:
         """Answer the next *count* REST requests of maps with *status*."""
         self.rest_failures.extend([status] * count)
@@ -124,20 +114,6 @@ class MapServer:
     def streams(self) -> tuple[Stream, ...]:
         """The streams that take a place, oldest first; those whose client left are `gone`."""
         return tuple(self._streams)
-
-    async def until(self, condition: Callable[[MapServer], bool]) -> None:
-        """Wait until *condition* holds; it is looked at after each request, stream and event."""
-        while not condition(self):
-            await self._changed.park()
-        await trio.lowlevel.checkpoint()
-
-    def touch(self) -> None:
-        """Let those who wait look again."""
-        self._changed.unpark_all()
-
-    async def flowing(self) -> None:
-        """Return as soon as the streams are not stalled."""
-        await self._flowing.wait()
 
     # --- serving -----------------------------------------------------------------------------------------------------
 
