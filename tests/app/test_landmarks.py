@@ -8,7 +8,7 @@ import trio
 
 from tests.app.test_alerts import Hook, evening, shut
 from tests.app.test_status import virtual
-from tests.service.test_licence import logged
+from tests.log_lines import logged
 
 CONNECTED = ("Map SSE connected", "Killmail WebSocket connected", "Killmail channel joined")
 WARM = ("Map data initialization complete", "Cache warming completed")

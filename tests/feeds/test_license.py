@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import pytest
-import structlog
 import trio
 from trio.testing import MockClock
 
+from tests.log_lines import logged
 from wanderer_notifier.config.values import Secret
 from wanderer_notifier.core.licence import LicenceState
 from wanderer_notifier.feeds.license import Licence
@@ -36,18 +35,6 @@ async def inline(sync_fn: Callable[[], T], /, *, limiter: trio.CapacityLimiter |
 
 def now() -> datetime:
     return BEGIN + timedelta(seconds=trio.current_time())
-
-
-@contextmanager
-def logged() -> Iterator[list[Any]]:
-    """Every line from level info on, whatever level the run of the tests shows."""
-    before = structlog.get_config()["wrapper_class"]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    try:
-        with structlog.testing.capture_logs() as lines:
-            yield cast("list[Any]", lines)
-    finally:
-        structlog.configure(wrapper_class=before)
 
 
 class Stage:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import structlog
 import trio
 from trio.testing import MockClock
 
+from tests.log_lines import logged
 from tests.service.simulation import BEGIN, inline
 from wanderer_notifier.app import service
 from wanderer_notifier.app.seams import Seams
@@ -29,18 +28,6 @@ POST = "POST /channels/{c}/messages"
 
 def now() -> datetime:
     return BEGIN + timedelta(seconds=trio.current_time())
-
-
-@contextmanager
-def logged() -> Iterator[list[Any]]:
-    """Every line from level info on, whatever level the run of the tests shows."""
-    before = structlog.get_config()["wrapper_class"]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    try:
-        with structlog.testing.capture_logs() as lines:
-            yield cast("list[Any]", lines)
-    finally:
-        structlog.configure(wrapper_class=before)
 
 
 class Evening:
