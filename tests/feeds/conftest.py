@@ -117,3 +117,10 @@ def home(server: MapServer) -> Map:
     home.add_system(31001503, quiet=True)
     home.add_character(2147480001, quiet=True)
     return home
+
+
+@pytest.fixture
+def feed(world: World) -> KillFeed:
+    feed = KillFeed(now=world.now, rng=random.Random(7))
+    world.attach("kills.test", 4004, feed.handle)
+    return feed

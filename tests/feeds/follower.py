@@ -135,3 +135,14 @@ def scripted(world: World, talk: Callable[[Exchange], Awaitable[None]], server: 
 
     world.attach(HOST, PORT, handle)
     return asked
+
+
+def serve_bytes(world: World, server: MapServer, *chunks: bytes) -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.start(200, [("content-type", "text/event-stream")])
+        for chunk in chunks:
+            await exchange.send(chunk)
+            await trio.sleep(0.01)  # its own read
+        await trio.sleep_forever()
+
+    scripted(world, talk, server)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import trio
 
+from tests.feeds.follower import DATA, HOME, PILOT, STREAM
 from wanderer_notifier.core.events import Arrival
 from wanderer_notifier.core.rules import Channels, MapRules, Rules
 from wanderer_notifier.core.tracking import Tracking
@@ -129,3 +131,21 @@ class MapService:
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+ONE = MapRules(slug="home", channels=Channels(primary="100"))
+
+
+@asynccontextmanager
+async def serving(rules: Rules | None = None) -> AsyncIterator[MapService]:
+    """A service whose map shows HOME and is loaded."""
+    async with trio.open_nursery() as nursery:
+        service = MapService(nursery, rules=rules)
+        service.home.add_system(HOME, quiet=True)
+        service.home.add_character(PILOT, quiet=True)
+        await service.start()
+        await trio.sleep(30)
+        assert service.health.component(STREAM).state == service.health.component(DATA).state == "ok"
+        yield service
+        nursery.cancel_scope.cancel()
+    service.store.close()

@@ -17,8 +17,6 @@ Not applicable here, with the reason:
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
@@ -37,48 +35,16 @@ from tests.feeds.follower import (
     THIRD,
     following,
     frame,
-    scripted,
+    serve_bytes,
     solar_system,
     streams,
 )
-from tests.feeds.map_service import HOST, MapService
-from wanderer_notifier.core.rules import Channels, MapRules, Priority, Rules
+from tests.feeds.map_service import HOST, ONE, serving
+from wanderer_notifier.core.rules import Priority, Rules
 from wanderer_notifier.feeds.map_ledger import Ledger
 from wanderer_notifier.feeds.map_memory import SEEN_EVENTS, MapMemory
-from wanderer_notifier.feeds.map_pace import CONNECTIONS
-from wanderer_notifier.feeds.map_request import EVENTS
-from wanderer_notifier.sim.http import Exchange
 from wanderer_notifier.sim.mapserver import MapServer
 from wanderer_notifier.sim.mapserver_map import Map
-
-ONE = MapRules(slug="home", channels=Channels(primary="100"))
-
-
-@asynccontextmanager
-async def serving(rules: Rules | None = None) -> AsyncIterator[MapService]:
-    """A service whose map shows HOME and is loaded."""
-    async with trio.open_nursery() as nursery:
-        service = MapService(nursery, rules=rules)
-        service.home.add_system(HOME, quiet=True)
-        service.home.add_character(PILOT, quiet=True)
-        await service.start()
-        await trio.sleep(30)
-        assert service.health.component(STREAM).state == service.health.component(DATA).state == "ok"
-        yield service
-        nursery.cancel_scope.cancel()
-    service.store.close()
-
-
-def serve_bytes(world: World, server: MapServer, *chunks: bytes) -> None:
-    async def talk(exchange: Exchange) -> None:
-        await exchange.start(200, [("content-type", "text/event-stream")])
-        for chunk in chunks:
-            await exchange.send(chunk)
-            await trio.sleep(0.01)  # its own read
-        await trio.sleep_forever()
-
-    scripted(world, talk, server)
-
 
 # --- S: the stream ---
 
@@ -180,173 +146,6 @@ async def test_s26_hours_of_asking_neither_nests_nor_gathers_tasks(
         for _ in range(150):
             await map_.loaded(within_s=70)
         assert trio.lowlevel.current_statistics().tasks_living <= tasks + 2
-
-
-# --- places on the server ---
-
-
-async def test_at_most_ten_connections_in_five_minutes(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    """Each may hold a place for 90 s after it ended, and there are ten places for one key."""
-
-    async def talk(exchange: Exchange) -> None:
-        await exchange.start(200, [("content-type", "text/event-stream")])
-        await exchange.send(CONNECTED)
-        await trio.sleep(21)  # just long enough to count as a proxy's habit
-        await exchange.end()
-
-    asked = scripted(world, talk, server)
-    async with following(world), trio.open_nursery() as nursery:
-        nursery.start_soon(drain, world)
-        await trio.sleep(3600)
-        nursery.cancel_scope.cancel()
-    assert len(asked) > 60
-    assert all(later - sooner >= 300.0 for sooner, later in zip(asked, asked[CONNECTIONS:], strict=False))
-
-
-async def drain(world: World) -> None:
-    async for _ in world.arrivals:
-        pass
-
-
-async def test_quick_cuts_never_use_up_the_places_of_a_key(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    async with following(world), trio.open_nursery() as nursery:
-        nursery.start_soon(drain, world)
-        for _ in range(200):
-            await trio.sleep(3)
-            for stream in server.streams:
-                if not stream.gone:
-                    world.network.cut("map.test", 80)
-        nursery.cancel_scope.cancel()
-    assert "connection limit" not in " ".join(view.reason for view in world.states)
-
-
-async def test_every_stream_asks_for_plain_bytes_and_only_for_what_concerns_us(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    async with following(world) as map_:
-        await map_.loaded()
-        server.cut_streams()
-        await map_.loaded()
-        asked = [request for request in server.journal if request.path.endswith("/stream")]
-        assert [request.headers["accept-encoding"] for request in asked] == ["identity", "identity"]
-        assert {request.query["events"] for request in asked} == {",".join(EVENTS)}
-        assert not any("connection" in name or "signature" in name for name in EVENTS)
-
-
-async def test_a_snapshot_that_is_too_large_is_a_state_and_not_the_end(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    async def handle(exchange: Exchange) -> None:
-        if exchange.request.path.endswith("/systems"):
-            await exchange.start(200, [("content-type", "application/json")])
-            for _ in range(20):
-                await exchange.send(b" " * 2**20)
-            await exchange.end()
-        else:
-            await server.handle(exchange)
-
-    world.attach("map.test", 80, handle)
-    async with following(world) as map_:
-        assert "systems:" in await world.until_state(DATA, "degraded")
-        home.add_system(OTHER)
-        assert solar_system(await map_.event(within_s=61.0)) == OTHER
-
-
-async def test_an_event_of_endless_lines_ends_the_connection(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    serve_bytes(world, server, CONNECTED, *[b"data: " + b"x" * 60_000 + b"\n"] * 20)
-    async with following(world) as map_:
-        assert "an event of more than" in await world.until_state(STREAM, "degraded")
-        assert map_.count("notifier_feed_reconnects_total", feed="map:home", reason="too_large") == 1
-
-
-# --- a stream that keeps things to itself ---
-
-
-async def test_a_stream_that_only_shows_keepalives_is_found_out_and_replaced(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    async with following(world) as map_:
-        await map_.loaded()
-        home.silent = True  # the key was made anew, or the subscription lapsed
-        home.add_system(OTHER)
-        home.add_system(THIRD)
-        assert len((await map_.loaded(within_s=601.0)).systems) == 3
-        reason = await world.until_state(STREAM, "degraded", within_s=11.0)
-        assert "did not tell of 2 changes" in reason
-        assert map_.count("notifier_map_missed_events_total", map="home") == 2
-        assert map_.count("notifier_feed_reconnects_total", feed="map:home", reason="missed_events") == 1
-        await world.until_state(STREAM, "ok", within_s=10.0)
-        assert len(streams(server)) == 2
-
-
-async def test_an_event_that_comes_shortly_after_the_list_is_no_loss(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    async with following(world) as map_:
-        await map_.loaded()
-        home.silent = True
-        home.add_system(OTHER)
-        home.silent = False
-        await map_.loaded(within_s=601.0)
-        await trio.sleep(5)
-        home.emit("add_system", {"solar_system_id": OTHER})
-        assert solar_system(await map_.event()) == OTHER
-        await world.nothing_arrives(300)
-        assert map_.count("notifier_map_missed_events_total", map="home") == 0
-
-
-async def test_pilots_who_are_no_longer_ticked_are_no_loss_of_the_stream(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    """Nothing on the stream ever tells of that (2.6)."""
-    async with following(world) as map_:
-        await map_.loaded()
-        home.remove_character(PILOT, purged=False)
-        assert (await map_.loaded(within_s=601.0)).characters == ()
-        await trio.sleep(60)
-        assert len(streams(server)) == 1
-
-
-async def test_what_the_database_hides_for_a_moment_is_no_loss_of_the_stream(
-    autojump_clock: MockClock, world: World, server: MapServer, home: Map
-) -> None:
-    async with following(world) as map_:
-        await map_.loaded()
-        server.empty_lists(3)
-        assert (await map_.loaded(within_s=610.0)).systems == ()
-        await map_.loaded(within_s=601.0)
-        assert len(streams(server)) == 1
-
-
-async def test_the_figures_of_a_stream(autojump_clock: MockClock, world: World, server: MapServer, home: Map) -> None:
-    async with following(world) as map_:
-        await map_.loaded()
-        since = map_.count("notifier_feed_connected_since_seconds", feed="map:home")
-        assert since == pytest.approx(world.now().timestamp(), abs=1.0)
-        await trio.sleep(100)
-        home.add_system(OTHER)
-        await map_.event()
-        last = map_.count("notifier_feed_last_event_seconds", feed="map:home")
-        assert last == pytest.approx(world.now().timestamp(), abs=1.0)
-        server.down = True
-        server.cut_streams()
-        await world.until_state(STREAM, "degraded")
-        assert map_.count("notifier_feed_connected_since_seconds", feed="map:home") == 0
-        home.add_system(THIRD)
-        await trio.sleep(60)
-        server.down = False
-        await map_.loaded()
-        await map_.event()
-        (gap,) = world.health.component(STREAM).view().gaps
-        assert (gap.end - gap.begin).total_seconds() >= 60
-        assert (gap.recovered, gap.unrecoverable) == (1, "")
-        assert map_.count("notifier_feed_gaps_total", feed="map:home", result="replayed") == 1
 
 
 # --- M: what the map says ---
@@ -470,106 +269,3 @@ async def test_m15_a_map_that_fails_is_kept_and_said_to_be_stale(autojump_clock:
         service.server.rest_failures.clear()
         await trio.sleep(70)
         assert service.health.component(DATA).state == "ok"
-
-
-# --- clocks and restarts ---
-
-
-@pytest.mark.parametrize("by_s", [-400.0, -30.0, 30.0, 400.0])
-async def test_a_clock_of_the_map_server_that_jumps_hides_nothing(autojump_clock: MockClock, by_s: float) -> None:
-    async with serving() as service:
-        service.home.add_system(OTHER)
-        await trio.sleep(60)
-        service.clock_s = by_s
-        service.network.refuse(HOST, 80)
-        service.network.cut(HOST, 80)
-        await trio.sleep(20)
-        rally = service.home.rally(HOME, PILOT, "form up")  # no list would tell of it
-        service.network.refuse(HOST, 80, False)
-        await trio.sleep(60)
-        assert await service.told() == [f"system:home:{OTHER}", f"rally:home:{rally}"]
-        service.server.cut_streams()  # and the cursor is good again
-        service.home.add_system(THIRD)
-        await trio.sleep(30)
-        assert (await service.told())[2:] == [f"system:home:{THIRD}"]
-        assert service.health.component(STREAM).state == "ok"
-
-
-async def test_a_clock_that_goes_back_before_anything_was_decided_hides_nothing(autojump_clock: MockClock) -> None:
-    async with serving() as service:
-        service.clock_s = -200.0
-        service.server.cut_streams()
-        rally = service.home.rally(HOME, PILOT, "form up")
-        await trio.sleep(60)
-        assert await service.told() == [f"rally:home:{rally}"]
-
-
-async def test_a_system_added_while_the_map_offers_no_stream_is_told_from_its_list(autojump_clock: MockClock) -> None:
-    async with serving() as service:
-        service.home.sse_enabled = False
-        service.server.cut_streams()
-        await trio.sleep(90)
-        service.home.add_system(OTHER)
-        service.home.add_character(2147480002)
-        await trio.sleep(70)
-        assert await service.told() == [f"system:home:{OTHER}", "character:home:2147480002"]
-        service.home.sse_enabled = True
-        await trio.sleep(400)  # the stream is back and replays the event
-        assert len(await service.told()) == 2
-
-
-async def test_a_restart_with_the_map_down_still_knows_what_is_tracked(autojump_clock: MockClock) -> None:
-    async with serving() as service:
-        service.home.add_system(OTHER)
-        await trio.sleep(1)
-        service.crash()
-        service.network.refuse(HOST, 80)
-        await trio.sleep(3 * 3600)
-        await service.start()
-        assert service.known.value.system_ids() == {HOME, OTHER}
-        assert service.known.value.character_ids() == {PILOT}
-        await trio.sleep(30)
-        assert "not read since 2026-11-25 03:00 UTC, 3h 0m" in service.health.component(DATA).view().reason
-
-
-async def test_added_removed_crashed_and_replayed_is_one_message(autojump_clock: MockClock) -> None:
-    async with serving() as service:
-        service.home.add_system(OTHER)
-        await trio.sleep(1)
-        service.home.remove_system(OTHER)
-        await trio.sleep(1)
-        service.crash()
-        await service.start()
-        await trio.sleep(60)
-        assert await service.told() == [f"system:home:{OTHER}"]
-        assert service.count("notifier_map_events_total", map="home", type="add_system", result="repeated") == 1
-
-
-async def test_what_the_stream_still_has_is_told_although_the_lists_come_first_and_too_late(
-    autojump_clock: MockClock,
-) -> None:
-    """Two hours away: the lists add in silence what is old, and the last ten minutes are replayed behind them."""
-    async with serving() as service:
-        service.crash()
-        service.home.add_system(OTHER)
-        await trio.sleep(2 * 3600)
-        service.home.add_system(THIRD)
-        await trio.sleep(60)
-        await service.start()
-        await trio.sleep(60)
-        assert service.known.value.system_ids() == {HOME, OTHER, THIRD}
-        assert await service.told() == [f"system:home:{THIRD}"]
-
-
-async def test_the_very_first_list_does_not_swallow_what_happens_while_it_is_read(autojump_clock: MockClock) -> None:
-    async with trio.open_nursery() as nursery:
-        service = MapService(nursery)
-        service.home.add_system(HOME, quiet=True)
-        service.server.fail_rest(3)  # while the stream is already open
-        await service.start()
-        await service.server.until(lambda server: len(server.streams) == 1)
-        service.home.add_system(OTHER)
-        await trio.sleep(60)
-        assert await service.told() == [f"system:home:{OTHER}"]
-        nursery.cancel_scope.cancel()
-    service.store.close()

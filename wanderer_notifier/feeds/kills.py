@@ -6,14 +6,14 @@ Systems and characters need separate sockets: a channel with any system delivers
 Where the requirements of wanderer-kills.md live (tests: `tests/feeds`, if not said otherwise):
 
 WK-01 refs                        `wire.phoenix`                        wire/test_phoenix
-WK-02 ids, unanswered requests    `kill_audience`, `kill_session`       test_kills
+WK-02 ids, unanswered requests    `kill_audience`, `kill_session`       test_kill_ids, test_kills
 WK-03 unknown is ignored          `kill_session._read`                  test_kills
 WK-04 two sockets                 here                                  test_kills
 WK-05 WK-06 shapes, bad kills     `core.killmail`, `delivery.planning`  core/test_killmail, delivery/test_pipeline
 WK-10 reconnect for ever          `runtime.supervise`                   runtime/test_supervise, test_kills
 WK-11 live means joined           `kill_session`                        test_kills
 WK-12 join again                  `kill_session._stay_joined`           test_kills
-WK-13 all ids, acknowledged       here, `kill_session._subscribe`       test_kills, test_kill_servers
+WK-13 all ids, acknowledged       here, `kill_session._subscribe`       test_kill_ids, test_kill_servers
 WK-14 changes in time             `kill_session._until_change`          test_kills
 WK-15 WK-21 gaps                  `kill_gaps`, `kill_rest`, `core.gaps` test_kill_gaps
 WK-16 WK-17 WK-19 each kill once  `state.outbox`, `core.rules`          tests/delivery, tests/service
