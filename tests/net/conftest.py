@@ -65,3 +65,24 @@ async def read_head(stream: trio.abc.Stream) -> bytes:
             break
         data += bytes(more)
     return data
+
+
+def plain(body: bytes, *, status: str = "200 OK", headers: str = "", keep: bool = False) -> bytes:
+    close = "" if keep else "connection: close\r\n"
+    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{close}{headers}\r\n".encode() + body
+
+
+def answering(*answers: bytes) -> Script:
+    """One answer per connection or request, the last one for ever."""
+    left = list(answers)
+
+    async def script(stream: trio.abc.Stream) -> None:
+        while await read_head(stream):
+            await stream.send_all(left.pop(0) if len(left) > 1 else left[0])
+
+    return script
+
+
+async def silent(stream: trio.abc.Stream) -> None:
+    await read_head(stream)
+    await trio.sleep_forever()
