@@ -19,7 +19,7 @@ WK-15 WK-21 gaps                  `kill_gaps`, `kill_rest`, `core.gaps` test_kil
 WK-16 WK-17 WK-19 each kill once  `state.outbox`, `core.rules`          tests/delivery, tests/service
 WK-18 names                       `feeds` that look them up             their own
 WK-20 silence                     `kill_silence`                        test_kill_silence
-WK-22 bounded queue               `app.life.ARRIVALS`                   test_kills
+WK-22 bounded queue               `app.life.ARRIVALS`                   test_kill_pulse
 """
 
 from __future__ import annotations
