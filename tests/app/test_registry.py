@@ -71,6 +71,7 @@ async def test_without_any_map_it_is_not_ready_until_there_is_one(
     nursery.cancel_scope.cancel()
     with trio.CancelScope(shield=True):
         await api.aclose()
+    store.close()
 
 
 async def test_the_kept_list_is_taken_up_in_the_thread_of_the_store(tmp_path: Path) -> None:
