@@ -208,6 +208,14 @@ def test_t12_preload_of_a_kill_at_the_very_start_is_sent() -> None:
     assert sends(decide(mail(), source="preload", first_start=NOW - timedelta(seconds=60)))
 
 
+@pytest.mark.parametrize(("started_s", "told"), [(0.999, True), (1.0, False)])
+def test_a_preload_tells_a_kill_of_the_second_in_which_we_first_started(started_s: float, told: bool) -> None:
+    """Mails say whole seconds: one that happened right after the start must not count as from before it."""
+    at = NOW - timedelta(seconds=60)
+    raw = mail(kill_time=at.isoformat())
+    assert bool(sends(decide(raw, source="preload", first_start=at + timedelta(seconds=started_s)))) is told
+
+
 def test_t33_and_t34_a_repeat_has_the_same_claim() -> None:
     first, second = (sends(decide(raw))[0] for raw in (mail(), mail(killmail_id="128000001")))
     assert first.claim == second.claim == "kill:128000001"

@@ -42,7 +42,8 @@ class Case:
         return None if self.kill.time is None else int((self.now - self.kill.time).total_seconds())
 
     def before_us(self) -> bool:
-        return self.kill.time is not None and self.kill.time < self.first_start
+        """Mails say whole seconds, so the second of the first start is ours: nothing after it may be lost."""
+        return self.kill.time is not None and self.kill.time < self.first_start.replace(microsecond=0)
 
 
 @frozen(kw_only=True)
