@@ -55,9 +55,7 @@ class Desk:
         self._post, self._now = post, now
         self._notes = CommandLog(helm, now)
         self._systems = Systems(helm, known, self._notes, search=search, allowed=self._allowed, now=now)
-        self._facts = Facts(
-            settings, store, helm, self._notes, health=health, licence=licence, uptime_s=uptime_s
-        )  # fmt: skip
+        self._facts = Facts(settings, store, helm, self._notes, health=health, licence=licence, uptime_s=uptime_s)
 
     async def act(self, asked: Asked) -> Result:
         """Carry out one command; whatever it raises is our own fault."""

@@ -11,6 +11,7 @@ import structlog
 import trio
 from attrs import evolve
 
+from wanderer_notifier import ABOUT
 from wanderer_notifier.app.alerts import make_alerts
 from wanderer_notifier.app.commanding import Commanding
 from wanderer_notifier.app.enrichment import Enrichment
@@ -23,7 +24,7 @@ from wanderer_notifier.app.outcomes import Outcomes
 from wanderer_notifier.app.registry import Registry
 from wanderer_notifier.app.seams import Seams
 from wanderer_notifier.app.snapshot import Vitals, gather
-from wanderer_notifier.app.upstreams import ABOUT, DISCORD_AGENT, Upstreams
+from wanderer_notifier.app.upstreams import DISCORD_AGENT, Upstreams
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.licence import RichLimit
 from wanderer_notifier.core.tracking import Tracking

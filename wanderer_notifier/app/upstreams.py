@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from wanderer_notifier import __version__
+from wanderer_notifier import ABOUT, __version__
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.discord.rest import identify
 from wanderer_notifier.net.client import Upstream
 from wanderer_notifier.net.dial import Dial
 from wanderer_notifier.runtime.metrics import Metrics
 
-ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
-"""Where operators of the services find out who we are."""
 REDIRECTS = 3
 """So many are followed by public reads (operations.md OPS-106)."""
 DISCORD_AGENT = identify("", __version__, ABOUT)["user-agent"]

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import trio
 
-from wanderer_notifier import __version__
+from wanderer_notifier import ABOUT, __version__
 from wanderer_notifier.cli import doctor_host, doctor_maps
 from wanderer_notifier.cli.terminal import as_json, safe
 from wanderer_notifier.config.settings import Settings
@@ -26,7 +26,6 @@ from wanderer_notifier.net.dial import Dial, tcp_dial
 from wanderer_notifier.runtime.logs import Redactor
 from wanderer_notifier.runtime.supervise import describe
 
-ABOUT = "https://github.com/wanderer-notifier/wanderer-notifier"
 EX_INTERRUPTED = 130
 GROUP_S = 60.0
 """The longest that all questions to one peer may take."""

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.findings import Finding, ok, warn
-from wanderer_notifier.core.plugin import ListedMap
+from wanderer_notifier.core.plugin import ListedMap, other_bots
 from wanderer_notifier.core.policy import MapRules, Route
 from wanderer_notifier.discord.doctor import Wanted
 from wanderer_notifier.discord.doctor_channel import Place
@@ -46,8 +46,7 @@ async def maps_of(settings: Settings, api: Upstream | None) -> Maps:
     slugs = tuple(one.slug for one in heard.found.maps)
     findings = [ok("map list", f"{len(slugs)} maps: {', '.join(slugs)}")]
     findings += [warn("map list", words, "set it right in the map's settings") for words in heard.found.warnings]
-    ours = (None, settings.discord.token.reveal())
-    if strangers := [one.slug for one in heard.found.maps if one.bot_token not in ours]:
+    if strangers := other_bots(heard.found.maps, settings.discord.token.reveal()):
         words = f"{', '.join(strangers)}: a bot of its own is not used, the configured bot posts for every map"
         findings.append(warn("map list", words, "invite the configured bot to that map's Discord server"))
     return Maps(slugs=slugs, listed=heard.found.maps, findings=tuple(findings))

@@ -11,8 +11,8 @@ from typing import TypeVar
 import trio
 from attrs import frozen
 
-from wanderer_notifier import __version__
-from wanderer_notifier.cli.doctor import ABOUT, EX_INTERRUPTED
+from wanderer_notifier import ABOUT, __version__
+from wanderer_notifier.cli.doctor import EX_INTERRUPTED
 from wanderer_notifier.cli.terminal import as_json, safe, table
 from wanderer_notifier.config.settings import Settings
 from wanderer_notifier.core.commands import COMMAND, NAME, same_commands

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from wanderer_notifier import __version__
+from wanderer_notifier import ABOUT, __version__
 from wanderer_notifier.cli import doctor, verify_alert, verify_checklist, verify_host, verify_service
 from wanderer_notifier.cli.terminal import safe
 from wanderer_notifier.cli.verify_checks import FEEDS, SMOKE, Check, Level
@@ -110,7 +110,7 @@ async def _all(
     note(await trio.to_thread.run_sync(verify_host.security, settings, env_file, arguments.container))
     note(await trio.to_thread.run_sync(verify_host.logs, settings, arguments.container))
     if arguments.fire_test_alert:
-        note(await verify_alert.fire(settings, dial=dial, now=lambda: datetime.now(UTC), about=doctor.ABOUT))
+        note(await verify_alert.fire(settings, dial=dial, now=lambda: datetime.now(UTC), about=ABOUT))
     return found
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from wanderer_notifier.core.limits import CONTENT
 from wanderer_notifier.core.replies import bold
 from wanderer_notifier.core.steering import Place, Steering
+from wanderer_notifier.core.wording import fitting
 
 NO_PRIORITY = "📍 There are no priority systems"
 NOTHING = "📍 There are no priority systems, and no system is tracked or untracked by command"
@@ -54,17 +55,7 @@ def _fitted(sections: Sequence[Sequence[str]]) -> str:
     room = CONTENT
     shown: list[str] = []
     for number, section in enumerate(sections):
-        text = "\n".join(_cut(section, room // (len(sections) - number)))
+        text = "\n".join(fitting(section, room // (len(sections) - number) - ROOM_FOR_MORE))
         room -= len(text) + 1
         shown.append(text)
     return "\n".join(shown)
-
-
-def _cut(lines: Sequence[str], room: int) -> Iterator[str]:
-    left = room - ROOM_FOR_MORE
-    for number, line in enumerate(lines):
-        left -= len(line) + 1
-        if left < 0:
-            yield f"… and {len(lines) - number} more"
-            return
-        yield line

@@ -84,6 +84,11 @@ def difference(before: Iterable[ListedMap], after: Iterable[ListedMap]) -> Diffe
     )
 
 
+def other_bots(maps: Iterable[ListedMap], token: str) -> tuple[str, ...]:
+    """The slugs of maps that name a bot of their own, which is not the one of *token*."""
+    return tuple(one.slug for one in maps if one.bot_token not in (None, token))
+
+
 def with_maps(rules: Rules, maps: Iterable[ListedMap]) -> Rules:
     """*rules* for these maps; the switches that hold for all of them stay, so that both must be on."""
     return evolve(rules, maps=tuple(one.rules for one in maps))

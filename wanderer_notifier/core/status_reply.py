@@ -11,7 +11,7 @@ from wanderer_notifier.core.licence import LicenceState
 from wanderer_notifier.core.limits import CONTENT
 from wanderer_notifier.core.list_reply import counted
 from wanderer_notifier.core.steering import Steering
-from wanderer_notifier.core.wording import duration, escape, one_line, relative
+from wanderer_notifier.core.wording import duration, escape, fitting, one_line, relative
 
 
 @frozen(kw_only=True)
@@ -72,16 +72,13 @@ def status(facts: StatusFacts) -> str:
 • Last Kill Notified: {_when(facts.last_kill_notified)}
 • Version: {facts.version}, up {duration(facts.uptime_s)}"""
     room = CONTENT - len(head) - len(foot) - 2 - 30
-    lines: list[str] = []
-    for number, link in enumerate(facts.links):
-        reason = f": {escape(one_line(link.reason, 80) or '?')}" if link.reason else ""
-        line = f"• {escape(one_line(link.name, 40) or '?')}: {link.state} since {relative(link.since)}{reason}"
-        if len(line) + 1 > room:
-            lines.append(f"• … and {len(facts.links) - number} more")
-            break
-        room -= len(line) + 1
-        lines.append(line)
-    return "\n".join([head, *lines, foot])
+    links = fitting([_link(link) for link in facts.links], room, "• … and {} more")
+    return "\n".join([head, *links, foot])
+
+
+def _link(link: LinkState) -> str:
+    reason = f": {escape(one_line(link.reason, 80) or '?')}" if link.reason else ""
+    return f"• {escape(one_line(link.name, 40) or '?')}: {link.state} since {relative(link.since)}{reason}"
 
 
 def _bool(value: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -139,3 +140,14 @@ def duration(seconds: float) -> str:
         if count or parts:
             parts.append(f"{count}{unit}")
     return " ".join([*parts, f"{left}s"])
+
+
+def fitting(lines: Sequence[str], room: int, more: str = "… and {} more") -> Iterator[str]:
+    """As many of *lines* as *room* characters take, each with its line break; *more* stands for the others, and needs
+    room of its own."""
+    for number, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            yield more.format(len(lines) - number)
+            return
+        yield line

@@ -14,7 +14,16 @@ import structlog
 import trio
 from attrs import frozen
 
-from wanderer_notifier.core.plugin import BadList, Difference, ListedMap, MapList, difference, read_list, without_tokens
+from wanderer_notifier.core.plugin import (
+    BadList,
+    Difference,
+    ListedMap,
+    MapList,
+    difference,
+    other_bots,
+    read_list,
+    without_tokens,
+)
 from wanderer_notifier.net.client import NetError, Upstream, retry_after
 from wanderer_notifier.runtime.health import Component
 from wanderer_notifier.runtime.watch import Watch
@@ -192,9 +201,8 @@ class PluginMaps:
 
     def _other_bots(self, found: MapList) -> Iterable[str]:
         """One gateway and one set of limits belong to one bot; a second one would need all of that again."""
-        for one in found.maps:
-            if one.bot_token not in (None, self._bot_token):
-                yield f"map {one.slug}: a bot of its own is not used, the configured bot posts for every map"
+        for slug in other_bots(found.maps, self._bot_token):
+            yield f"map {slug}: a bot of its own is not used, the configured bot posts for every map"
 
     def _use(self, found: MapList) -> None:
         self._listed = found
